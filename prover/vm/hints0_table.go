@@ -1,0 +1,6 @@
+package vm
+
+// hints0 is every Cairo 0 hint the VM knows, by the SHA-256 of its text, joined from the modules' tables.
+var hints0 = indexHints0(
+	hints0Machine,
+)
