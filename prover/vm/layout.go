@@ -49,14 +49,76 @@ func parseBuiltin(name string) (Builtin, error) {
 }
 
 // layout is a set of builtins with their share of the trace. It decides how far a padded proof-mode run goes, and where
-// its segments lie; a run itself does not depend on it.
+// its segments lie; a run itself does not depend on it. All layouts have 8 memory units a step.
 type layout struct {
-	name string
 	// ratio is steps per instance of each builtin; 0 where the layout has none. Output has no ratio.
-	ratio [builtinCount]int64
-	has   [builtinCount]bool
-	// rangeCheckUnits is 16-bit range-check cells a step, memory units are 8 a step in all layouts here.
+	ratio  [builtinCount]int64
+	output bool
+	// rangeCheckUnits is 16-bit range-check cells a step.
 	rangeCheckUnits int64
+	// publicFraction is the part of the memory units that public memory has: one in so many.
+	publicFraction int64
 	// dilutedUnits is cells of the diluted pool a step, 0 where the layout has no pool.
 	dilutedUnits int64
 }
+
+const memoryUnits = 8
+
+// layouts by name, with the ratios of the reference runners.
+var layouts = map[string]layout{
+	"plain": {rangeCheckUnits: 16, publicFraction: 4},
+	"small": {
+		ratio:  [builtinCount]int64{Pedersen: 8, RangeCheck: 8, ECDSA: 512},
+		output: true, rangeCheckUnits: 16, publicFraction: 4,
+	},
+	"starknet": {
+		ratio:  [builtinCount]int64{Pedersen: 32, RangeCheck: 16, ECDSA: 2048, Bitwise: 64, ECOp: 1024, Poseidon: 32},
+		output: true, rangeCheckUnits: 4, publicFraction: 8, dilutedUnits: 2,
+	},
+	"starknet_with_keccak": {
+		ratio: [builtinCount]int64{Pedersen: 32, RangeCheck: 16, ECDSA: 2048, Bitwise: 64, ECOp: 1024, Keccak: 2048,
+			Poseidon: 32},
+		output: true, rangeCheckUnits: 4, publicFraction: 8, dilutedUnits: 16,
+	},
+	"all_cairo": {
+		ratio: [builtinCount]int64{Pedersen: 256, RangeCheck: 8, ECDSA: 2048, Bitwise: 16, ECOp: 1024, Keccak: 2048,
+			Poseidon: 256, RangeCheck96: 8, AddMod: 128, MulMod: 256},
+		output: true, rangeCheckUnits: 4, publicFraction: 8, dilutedUnits: 16,
+	},
+	"all_cairo_stwo": {
+		ratio: [builtinCount]int64{Pedersen: 256, RangeCheck: 8, Bitwise: 16, ECOp: 1024, Poseidon: 256, RangeCheck96: 8,
+			AddMod: 128, MulMod: 256},
+		output: true, rangeCheckUnits: 4, publicFraction: 8, dilutedUnits: 16,
+	},
+}
+
+// has tells whether the layout has a builtin.
+func (l *layout) has(b Builtin) bool { return l.ratio[b] != 0 || b == Output && l.output }
+
+// keccakComponent is how many keccak instances the AIR handles together: a run is at least that many times the ratio.
+const keccakComponent = 16
+
+// dilutedCells is how many cells of the diluted pool one instance takes.
+func dilutedCells(b Builtin) int64 {
+	switch b {
+	case Bitwise:
+		// 251 bits in chunks of 4*16; 4 columns of 4 residues each, and the parts cut off at the top.
+		const bits, spacing, chunk = 251, 4, 16
+		var parts, trimmed int64
+		for i := 0; i < bits; i += spacing * chunk {
+			for j := i; j < i+spacing && j < bits; j++ {
+				parts++
+				if j+spacing*(chunk-1)+1 > bits {
+					trimmed++
+				}
+			}
+		}
+		return 4*parts + trimmed
+	case Keccak:
+		return 4 * 64 * 1024 / 16
+	}
+	return 0
+}
+
+// dilutedPool is the number of values in the diluted pool: all 16-bit ones.
+const dilutedPool = 1 << 16

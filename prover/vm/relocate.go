@@ -1,0 +1,104 @@
+package vm
+
+import "fmt"
+
+// maxRuleChain bounds how many rules lead from a temporary segment to a real one; more is a cycle.
+const maxRuleChain = MaxSegments
+
+// place is where a temporary address lies after the relocation rules; false if it has none or is not temporary.
+func (m *memory) place(p address) (address, bool) {
+	if p.seg >= 0 {
+		return p, false
+	}
+	for range maxRuleChain {
+		i := -int(p.seg) - 1
+		if i >= len(m.rules) || !m.rules[i].known() {
+			return p, false
+		}
+		q, ok := m.rules[i].address().addOffset(p.off)
+		if !ok {
+			return p, false
+		}
+		if q.seg >= 0 {
+			return q, true
+		}
+		p = q
+	}
+	return p, false
+}
+
+// placeTemporary moves the temporary segments where their rules say, first in the values, then in the addresses.
+func (m *memory) placeTemporary() error {
+	if len(m.temporary) == 0 {
+		return nil
+	}
+	move := func(cells []value) {
+		for i := range cells {
+			if cells[i].isAddress() {
+				if q, ok := m.place(cells[i].address()); ok {
+					cells[i] = addressValue(q)
+				}
+			}
+		}
+	}
+	for i := range m.segments {
+		move(m.segments[i].cells)
+	}
+	for i := range m.temporary {
+		move(m.temporary[i].cells)
+	}
+	for i := range m.temporary {
+		base, ok := m.place(address{seg: -int32(i) - 1})
+		if !ok {
+			continue // nothing may refer to it; the final relocation of values sees to that
+		}
+		for off, v := range m.temporary[i].cells {
+			if !v.known() {
+				continue
+			}
+			p, ok := base.addOffset(int64(off))
+			if !ok {
+				return errAddressRange
+			}
+			if err := m.set(p, v); err != nil {
+				return fmt.Errorf("a temporary segment does not fit where its relocation rule puts it: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// bases is the relocated address of each segment's start; the last entry is the end of memory.
+func (m *memory) bases() ([]int64, error) {
+	bases := make([]int64, len(m.segments)+1)
+	at := int64(1)
+	for i := range m.segments {
+		s := &m.segments[i]
+		size := s.effectiveSize()
+		if s.fixed && s.used() > size {
+			return nil, fmt.Errorf("segment %d has %d cells, but room for %d", i, s.used(), size)
+		}
+		bases[i] = at
+		at += size
+		if at > MaxRelocatedCells {
+			return nil, fmt.Errorf("%w: the relocated memory has more than %d addresses", ErrMemory, MaxRelocatedCells)
+		}
+	}
+	bases[len(m.segments)] = at
+	return bases, nil
+}
+
+// MaxRelocatedCells bounds the addresses of the relocated memory, holes included.
+const MaxRelocatedCells = 1 << 26
+
+// relocateValue turns an address into a number.
+func relocateValue(v value, bases []int64) (value, error) {
+	if !v.isAddress() {
+		return v, nil
+	}
+	p := v.address()
+	if p.seg < 0 || int(p.seg) >= len(bases)-1 {
+		return value{}, fmt.Errorf("an address in segment %d is left at the end of the run, which has no place", p.seg)
+	}
+	return uintValue(uint64(bases[p.seg] + p.off)), nil
+}
