@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // machine is one run of a program: registers, memory and what the hints keep.
@@ -37,6 +38,9 @@ type farRow struct {
 	row          int
 	pcSeg, fpSeg int32
 }
+
+// traceRoom is the first allocation of the trace; it doubles from there.
+const traceRoom = 1 << 10
 
 // contextInterval is how many steps pass between looks at the context.
 const contextInterval = 1 << 12
@@ -234,6 +238,9 @@ func (m *machine) step() error {
 
 	if m.pc.seg != programSegment || m.fp.seg != executionSegment {
 		m.farRows = append(m.farRows, farRow{row: len(m.trace), pcSeg: m.pc.seg, fpSeg: m.fp.seg})
+	}
+	if len(m.trace) == cap(m.trace) {
+		m.trace = slices.Grow(m.trace, len(m.trace)+traceRoom)
 	}
 	m.trace = append(m.trace, TraceRow{AP: uint32(m.ap), FP: uint32(m.fp.off), PC: uint32(m.pc.off)})
 	m.steps++

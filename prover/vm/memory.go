@@ -16,14 +16,50 @@ const (
 	executionSegment = 1
 )
 
+// A segment's first cells are one slice that doubles, so that small segments are small; the rest are pages, so that
+// growing copies nothing.
+const (
+	pageBits  = 11
+	pageCells = 1 << pageBits
+	// MaxSegmentCells bounds a segment's highest offset, written or not.
+	MaxSegmentCells = MaxMemoryCells
+)
+
+type page [pageCells]value
+
 // segment is a growing array of write-once cells.
 type segment struct {
-	cells []value
+	first []value // the cells below pageCells
+	pages []*page // pages[i] is the cells from (i+1) * pageCells on; nil where nothing was written
+	top   int64   // one more than the highest written offset
 	// builtin is set for a builtin's segment: it checks what is written and deduces what is read.
 	builtin builtinRunner
 	// size is the finalized size, where the runner fixed one; else the used size counts.
 	size  int64
 	fixed bool
+}
+
+// read is a cell as it is: the zero value if nothing was written.
+func (s *segment) read(off int64) value {
+	if uint64(off) < uint64(len(s.first)) {
+		return s.first[off]
+	}
+	if i := uint64(off-pageCells) >> pageBits; i < uint64(len(s.pages)) && off >= pageCells {
+		if p := s.pages[i]; p != nil {
+			return p[off&(pageCells-1)]
+		}
+	}
+	return value{}
+}
+
+// chunks visits the written parts in order; the slices may be changed in place.
+func (s *segment) chunks(visit func(start int64, cells []value)) {
+	visit(0, s.first)
+	for i, p := range s.pages {
+		if p != nil {
+			visit(int64(i+1)*pageCells, p[:])
+		}
+	}
 }
 
 // memory is all segments of a run.
@@ -86,11 +122,13 @@ func (m *memory) at(seg int32) *segment {
 
 // peek reads a cell as it is: the zero value if nothing was written.
 func (m *memory) peek(p address) value {
-	s := m.at(p.seg)
-	if s == nil || p.off < 0 || p.off >= int64(len(s.cells)) {
-		return value{}
+	if uint32(p.seg) < uint32(len(m.segments)) {
+		return m.segments[p.seg].read(p.off)
 	}
-	return s.cells[p.off]
+	if s := m.at(p.seg); s != nil {
+		return s.read(p.off)
+	}
+	return value{}
 }
 
 // get reads a cell, deduced by its segment's builtin if need be.
@@ -115,12 +153,17 @@ func (m *memory) set(p address, v value) error {
 	if s == nil {
 		return fmt.Errorf("there is no segment %d", p.seg)
 	}
-	if p.off >= int64(len(s.cells)) || p.off < 0 {
-		if err := m.grow(s, p.off+1); err != nil {
+	var cell *value
+	if i := uint64(p.off-pageCells) >> pageBits; p.off >= pageCells && i < uint64(len(s.pages)) && s.pages[i] != nil {
+		cell = &s.pages[i][p.off&(pageCells-1)]
+	} else if uint64(p.off) < uint64(len(s.first)) {
+		cell = &s.first[p.off]
+	} else {
+		var err error
+		if cell, err = m.grow(s, p.off); err != nil {
 			return err
 		}
 	}
-	cell := &s.cells[p.off]
 	if cell.known() {
 		if *cell == v {
 			return nil
@@ -128,46 +171,55 @@ func (m *memory) set(p address, v value) error {
 		return fmt.Errorf("cell %v holds %v and cannot become %v", p, *cell, v)
 	}
 	*cell = v
+	if p.off >= s.top {
+		s.top = p.off + 1
+	}
 	if s.builtin != nil {
 		return s.builtin.check(m, p, v)
 	}
 	return nil
 }
 
-// grow makes room for n cells in a segment, and for as many again so that growing is rare.
-func (m *memory) grow(s *segment, n int64) error {
-	if n <= 0 {
-		return errAddressRange
+// grow makes room for the cell at an offset.
+func (m *memory) grow(s *segment, off int64) (*value, error) {
+	if off < 0 {
+		return nil, errAddressRange
 	}
-	old := int64(len(s.cells))
-	if n <= old {
-		return nil
+	if off >= MaxSegmentCells {
+		return nil, fmt.Errorf("%w: offset %d of a segment; at most %d can be", ErrMemory, off, MaxSegmentCells)
 	}
-	want := max(n, 8)
-	if want < 2*old {
-		want = 2 * old
+	if off < pageCells {
+		want := min(max(off+1, 8, 2*int64(len(s.first))), pageCells)
+		if err := m.take(want - int64(len(s.first))); err != nil {
+			return nil, err
+		}
+		first := make([]value, want)
+		copy(first, s.first)
+		s.first = first
+		return &first[off], nil
 	}
-	if m.cells-old+want > MaxMemoryCells {
-		want = n // the last growths before the bound are exact
+	if err := m.take(pageCells); err != nil {
+		return nil, err
 	}
-	if m.cells-old+want > MaxMemoryCells {
+	i := int(off>>pageBits) - 1
+	if i >= len(s.pages) {
+		s.pages = append(s.pages, make([]*page, i+1-len(s.pages))...)
+	}
+	s.pages[i] = new(page)
+	return &s.pages[i][off&(pageCells-1)], nil
+}
+
+// take counts cells that are about to be allocated.
+func (m *memory) take(n int64) error {
+	if m.cells+n > MaxMemoryCells {
 		return fmt.Errorf("%w: more than %d cells", ErrMemory, MaxMemoryCells)
 	}
-	cells := make([]value, want)
-	copy(cells, s.cells)
-	s.cells = cells
-	m.cells += want - old
+	m.cells += n
 	return nil
 }
 
 // used is one more than the highest written offset.
-func (s *segment) used() int64 {
-	n := len(s.cells)
-	for n > 0 && !s.cells[n-1].known() {
-		n--
-	}
-	return int64(n)
-}
+func (s *segment) used() int64 { return s.top }
 
 // effectiveSize is the finalized size if there is one, else the used size.
 func (s *segment) effectiveSize() int64 {

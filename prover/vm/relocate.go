@@ -32,7 +32,7 @@ func (m *memory) placeTemporary() error {
 	if len(m.temporary) == 0 {
 		return nil
 	}
-	move := func(cells []value) {
+	move := func(_ int64, cells []value) {
 		for i := range cells {
 			if cells[i].isAddress() {
 				if q, ok := m.place(cells[i].address()); ok {
@@ -42,27 +42,32 @@ func (m *memory) placeTemporary() error {
 		}
 	}
 	for i := range m.segments {
-		move(m.segments[i].cells)
+		m.segments[i].chunks(move)
 	}
 	for i := range m.temporary {
-		move(m.temporary[i].cells)
+		m.temporary[i].chunks(move)
 	}
 	for i := range m.temporary {
 		base, ok := m.place(address{seg: -int32(i) - 1})
 		if !ok {
 			continue // nothing may refer to it; the final relocation of values sees to that
 		}
-		for off, v := range m.temporary[i].cells {
-			if !v.known() {
-				continue
+		var failed error
+		m.temporary[i].chunks(func(start int64, cells []value) {
+			for j, v := range cells {
+				if !v.known() || failed != nil {
+					continue
+				}
+				p, ok := base.addOffset(start + int64(j))
+				if !ok {
+					failed = errAddressRange
+				} else if err := m.set(p, v); err != nil {
+					failed = fmt.Errorf("a temporary segment does not fit where its relocation rule puts it: %w", err)
+				}
 			}
-			p, ok := base.addOffset(int64(off))
-			if !ok {
-				return errAddressRange
-			}
-			if err := m.set(p, v); err != nil {
-				return fmt.Errorf("a temporary segment does not fit where its relocation rule puts it: %w", err)
-			}
+		})
+		if failed != nil {
+			return failed
 		}
 	}
 	return nil

@@ -122,16 +122,24 @@ func (r *runner) relocateMemory(out *Result, bases []int64) error {
 	for i := range m.memory.segments {
 		s := &m.memory.segments[i]
 		base := bases[i]
-		for off, v := range s.cells[:s.used()] {
-			if v.isAddress() {
-				var err error
-				if v, err = relocateValue(v, bases); err != nil {
-					return err
+		var failed error
+		s.chunks(func(start int64, from []value) {
+			for j, v := range from {
+				if !v.known() {
+					continue
 				}
+				if v.isAddress() {
+					var err error
+					if v, err = relocateValue(v, bases); err != nil {
+						failed = err
+						return
+					}
+				}
+				cells[base+start+int64(j)] = v
 			}
-			if v.known() {
-				cells[base+int64(off)] = v
-			}
+		})
+		if failed != nil {
+			return failed
 		}
 	}
 	out.Memory = Memory{cells: cells}

@@ -130,9 +130,11 @@ func (r *runner) initialize() error {
 		m.memory.segments[base.seg].builtin = newBuiltinRunner(b)
 		m.builtins = append(m.builtins, builtinSegment{kind: b, base: base, included: included})
 	}
-	program := &m.memory.segments[programSegment]
-	program.cells = slices.Clone(p.code)
-	m.memory.cells += int64(len(p.code))
+	for i, v := range p.code {
+		if err := m.memory.set(address{programSegment, int64(i)}, v); err != nil {
+			return err
+		}
+	}
 	m.pc = address{programSegment, int64(entry)}
 	r.initialPC = m.pc.off
 

@@ -22,14 +22,16 @@ func (r *runner) rangeCheckLimits() (low, high uint16) {
 		if parts == 0 {
 			continue
 		}
-		for _, v := range r.memory.segments[b.base.seg].cells {
-			if !v.known() {
-				continue
+		r.memory.segments[b.base.seg].chunks(func(_ int64, cells []value) {
+			for _, v := range cells {
+				if !v.known() {
+					continue
+				}
+				for i := range parts {
+					take(uint16(v.limbs()[i/4] >> (16 * (i % 4))))
+				}
 			}
-			for i := range parts {
-				take(uint16(v.limbs()[i/4] >> (16 * (i % 4))))
-			}
-		}
+		})
 	}
 	return low, high
 }
