@@ -70,11 +70,21 @@ func main{output_ptr: felt*, pedersen_ptr: HashBuiltin*, range_check_ptr}() {
         return ();
     }
     if (which == 2) {
-        // A summary that is none: the leaves after the update are not those of the dictionary.
+        // A list that begins within an access.
         let (local start) = default_dict_new(0);
+        let dict = start;
+        write_all{dict=dict}(input[5], input + 6);
         let (before, after) = small_merkle_tree_update{hash_ptr=pedersen_ptr}(
-            start - DictAccess.SIZE, start, height
+            cast(cast(start, felt) + 1, DictAccess*), dict, height
         );
+        return ();
+    }
+    if (which == 3) {
+        // A list that is no summary: the leaves after the update are not those of the dictionary.
+        let (local start) = default_dict_new(0);
+        let dict = start;
+        write_all{dict=dict}(input[5], input + 6);
+        let (before, after) = small_merkle_tree_update{hash_ptr=pedersen_ptr}(start, dict, height);
         return ();
     }
     assert 0 = 1;
