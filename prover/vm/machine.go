@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // machine is one run of a program: registers, memory and what the hints keep.
@@ -85,6 +86,9 @@ func (m *machine) runSteps(ctx context.Context, n uint64) error {
 func (m *machine) stepError(err error) error {
 	if _, ok := err.(*HintError); ok {
 		return err
+	}
+	if data := m.core.panicData; data != nil {
+		err = fmt.Errorf("the program panicked with %s: %w", panicText(data), err)
 	}
 	return &StepError{PC: uint64(m.pc.off), Step: m.steps, Segment: int(m.pc.seg), Err: err}
 }
@@ -370,4 +374,27 @@ func factor(res resLogic, dst, other value) (value, error) {
 		return x, nil
 	}
 	return value{}, nil
+}
+
+// panicText shows the data of a panic: short strings as text, other numbers as such.
+func panicText(data []value) string {
+	var b strings.Builder
+	for i, v := range data {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		var buf [32]byte
+		v.putBytes(&buf)
+		text := strings.TrimLeft(string(buf[:]), "\x00")
+		printable := text != ""
+		for _, c := range []byte(text) {
+			printable = printable && c >= ' ' && c < 0x7f
+		}
+		if printable {
+			fmt.Fprintf(&b, "%q", text)
+		} else {
+			b.WriteString(v.String())
+		}
+	}
+	return "[" + b.String() + "]"
 }

@@ -68,6 +68,7 @@ type memory struct {
 	temporary []segment
 	// rules says where each temporary segment lies in the end, by its index; unknown values are segments without a rule.
 	rules []value
+	ruled bool // there are rules: values read are relocated by them
 	cells int64
 }
 
@@ -102,7 +103,12 @@ func (m *memory) addRule(src, dst address) error {
 	if m.rules[i].known() {
 		return fmt.Errorf("temporary segment %d has a relocation rule already", src.seg)
 	}
+	// Rules never form a cycle: following them always ends.
+	if q, _ := m.place(dst); q.seg == src.seg {
+		return fmt.Errorf("temporary segment %d cannot lie in itself", src.seg)
+	}
 	m.rules[i] = addressValue(dst)
+	m.ruled = true
 	return nil
 }
 
@@ -120,15 +126,28 @@ func (m *memory) at(seg int32) *segment {
 	return nil
 }
 
-// peek reads a cell as it is: the zero value if nothing was written.
+// peek reads a cell as it is: the zero value if nothing was written. Of an address in a temporary segment that has a
+// rule already, it gives the place the rule says, as the reference runners do.
 func (m *memory) peek(p address) value {
+	var v value
 	if uint32(p.seg) < uint32(len(m.segments)) {
-		return m.segments[p.seg].read(p.off)
+		v = m.segments[p.seg].read(p.off)
+	} else if s := m.at(p.seg); s != nil {
+		v = s.read(p.off)
 	}
-	if s := m.at(p.seg); s != nil {
-		return s.read(p.off)
+	if m.ruled {
+		return m.relocated(v)
 	}
-	return value{}
+	return v
+}
+
+// relocated is a value after the relocation rules so far.
+func (m *memory) relocated(v value) value {
+	if v.isAddress() && v.address().seg < 0 {
+		p, _ := m.place(v.address())
+		return addressValue(p)
+	}
+	return v
 }
 
 // get reads a cell, deduced by its segment's builtin if need be.
@@ -165,7 +184,7 @@ func (m *memory) set(p address, v value) error {
 		}
 	}
 	if cell.known() {
-		if *cell == v {
+		if *cell == v || m.ruled && m.relocated(*cell) == m.relocated(v) {
 			return nil
 		}
 		return fmt.Errorf("cell %v holds %v and cannot become %v", p, *cell, v)

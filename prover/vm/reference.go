@@ -37,6 +37,7 @@ const (
 	exprSub
 	exprMul
 	exprDeref
+	exprTuple // (e, e): a struct's members, which no hint can take as one value
 )
 
 type expression struct {
@@ -158,6 +159,16 @@ func (p *expressionParser) factor(depth int) (*expression, string, error) {
 		e, typ, err := p.sum(depth + 1)
 		if err != nil {
 			return nil, "", err
+		}
+		for p.take(",") {
+			// A tuple; its members may have names, and a comma may end it.
+			e, typ = &expression{kind: exprTuple}, ""
+			if p.take(")") {
+				return e, typ, nil
+			}
+			if _, _, err := p.sum(depth + 1); err != nil {
+				return nil, "", err
+			}
 		}
 		if !p.take(")") {
 			return nil, "", fmt.Errorf(") is missing")
@@ -294,6 +305,8 @@ func (c *hintContext) evaluate(e *expression, r *reference) (value, error) {
 		return e.number, nil
 	case exprFP:
 		return addressValue(c.fp), nil
+	case exprTuple:
+		return value{}, fmt.Errorf("it is a tuple, not a value")
 	case exprAP:
 		// The reference was taken elsewhere: ap has moved since by the difference of the tracked offsets.
 		if r.tracking.group != c.hint.tracking.group {

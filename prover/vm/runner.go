@@ -53,16 +53,8 @@ func Run(ctx context.Context, p *Program, input []Felt, cfg Config) (*Result, er
 		return nil, fmt.Errorf("vm: there is no layout %.40q; use plain, small, starknet, starknet_with_keccak, all_cairo "+
 			"or all_cairo_stwo", cfg.Layout)
 	}
-	if cfg.MaxSteps == 0 {
-		cfg.MaxSteps = DefaultMaxSteps
-	}
-	r := &runner{config: cfg, layout: &l}
+	r := newRunner(p, input, cfg, &l)
 	m := &r.machine
-	m.program, m.limit = p, cfg.MaxSteps
-	m.scopes = scopeStack{make(map[string]any)}
-	for i := range input {
-		m.input = append(m.input, feltValue(input[i]))
-	}
 	if err := r.initialize(); err != nil {
 		return nil, fmt.Errorf("vm: %w", err)
 	}
@@ -92,6 +84,19 @@ type runner struct {
 	public []int64
 	// named is the builtins of the entry, in the order of the stack.
 	named []Builtin
+}
+
+func newRunner(p *Program, input []Felt, cfg Config, l *layout) *runner {
+	if cfg.MaxSteps == 0 {
+		cfg.MaxSteps = DefaultMaxSteps
+	}
+	r := &runner{config: cfg, layout: l}
+	r.program, r.limit = p, cfg.MaxSteps
+	r.scopes = scopeStack{make(map[string]any)}
+	for i := range input {
+		r.input = append(r.input, feltValue(input[i]))
+	}
+	return r
 }
 
 // initialize makes the segments and the stack.
