@@ -1,0 +1,195 @@
+package cairo
+
+import (
+	"fmt"
+
+	"github.com/seed06907907/fatty/verifier/cairo"
+)
+
+// instructionTable fills the decoding table; decoded counts how often each instruction is used. Rows behind the last
+// instruction repeat the first with no uses: they read memory like all others.
+func instructionTable(t *table, ins *instructions, decoded []uint32, m *memory, rg *ranges) error {
+	pc, uses, id, bytes := t.column("pc"), t.column("uses"), t.column("id"), t.group("byte")
+	flagsHi := t.column("flags_hi")
+	for i := range t.rows() {
+		n := &ins.list[0]
+		if i < len(ins.list) {
+			n = &ins.list[i]
+			t.main[uses][i] = element(decoded[i])
+		}
+		if _, err := m.read(int64(n.pc)); err != nil {
+			return err
+		}
+		t.main[pc][i], t.main[id][i] = element(n.pc), element(n.id)
+		for j, off := range n.off {
+			t.main[bytes+2*j][i], t.main[bytes+2*j+1][i] = elements[off&255], elements[off>>8]
+		}
+		high := uint8(n.flags >> 8) // below 2^7: the word has no extension
+		t.main[bytes+6][i], t.main[flagsHi][i] = elements[n.flags&255], elements[high]
+		rg.pair(high, 2*high)
+	}
+	return nil
+}
+
+// programTable fills the ids of the program's cells.
+func programTable(t *table, felts int, m *memory) error {
+	col := t.main[t.column("id")]
+	for i := range felts {
+		id, err := m.read(int64(1 + i))
+		if err != nil {
+			return err
+		}
+		col[i] = element(id)
+	}
+	return nil
+}
+
+// rangeCheckTable fills the cells of the range check segment; a table without a segment stays zero.
+func rangeCheckTable(t *table, start uint32, m *memory) error {
+	id, bytes := t.column("id"), t.group("byte")
+	for i := range t.rows() {
+		cell, err := m.read(int64(start) + int64(i))
+		if err != nil {
+			return err
+		}
+		v := m.value(cell)
+		if v[2]|v[3] != 0 {
+			return fmt.Errorf("%w: range check %d is not below 2^128", ErrRun, i)
+		}
+		t.main[id][i] = element(cell)
+		b := v.bytes()
+		for j := range 16 {
+			t.main[bytes+j][i] = elements[b[j]]
+		}
+	}
+	return nil
+}
+
+// bitwiseTable fills the instances of the bitwise segment; a table without a segment stays zero.
+func bitwiseTable(t *table, start uint32, m *memory, rg *ranges) error {
+	ids, x, y, xor := t.group("id"), t.group("x"), t.group("y"), t.group("xor")
+	for i := range t.rows() {
+		var v [cairo.BitwiseCells]limbs
+		for j := range v {
+			id, err := m.read(int64(start) + int64(cairo.BitwiseCells*i+j))
+			if err != nil {
+				return err
+			}
+			t.main[ids+j][i] = element(id)
+			v[j] = m.value(id)
+		}
+		want := bitwise(&v[0], &v[1])
+		if v[0][3]>>59 != 0 || v[1][3]>>59 != 0 || v != want {
+			return fmt.Errorf("%w: bitwise instance %d does not hold", ErrRun, i)
+		}
+		a, b, c := v[0].bytes(), v[1].bytes(), v[3].bytes()
+		for j := range a {
+			t.main[x+j][i], t.main[y+j][i], t.main[xor+j][i] = elements[a[j]], elements[b[j]], elements[c[j]]
+			rg.xor(a[j], b[j])
+		}
+		rg.pair(32*a[31], 32*b[31])
+	}
+	return nil
+}
+
+// bitwise is an instance: x, y, and, xor, or.
+func bitwise(x, y *limbs) (out [cairo.BitwiseCells]limbs) {
+	out[0], out[1] = *x, *y
+	for i := range x {
+		out[2][i], out[3][i], out[4][i] = x[i]&y[i], x[i]^y[i], x[i]|y[i]
+	}
+	return out
+}
+
+// completeSegment fills the cells of a builtin's segment that the run left empty, before anything is counted: holes with
+// zeros (and what follows from them), instances behind the last used one with copies of it. Its table reads them all.
+func completeSegment(m *memory, s segment) {
+	at := func(instance, cell int) int64 { return int64(s.start) + int64(s.cells*instance+cell) }
+	for i := range s.instances {
+		if i >= s.used {
+			for j := range s.cells {
+				m.fill(at(i, j), m.value(m.ids[at(s.used-1, j)]))
+			}
+			continue
+		}
+		if s.cells == cairo.BitwiseCells {
+			for j := range 2 {
+				m.fill(at(i, j), limbs{})
+			}
+			x, y := m.value(m.ids[at(i, 0)]), m.value(m.ids[at(i, 1)])
+			for j, v := range bitwise(&x, &y) {
+				m.fill(at(i, j), v)
+			}
+		}
+		for j := range s.cells {
+			m.fill(at(i, j), limbs{})
+		}
+	}
+}
+
+// addressTable fills the table of addresses: an address without a value has id 0 and no use.
+func addressTable(t *table, m *memory) {
+	ids, uses := t.group("id"), t.group("uses")
+	for a := 1; a < len(m.ids); a++ {
+		if m.ids[a] == noID {
+			continue
+		}
+		row, i := (a-1)/cairo.AddressesPerRow, (a-1)%cairo.AddressesPerRow
+		t.main[ids+i][row], t.main[uses+i][row] = element(m.ids[a]), element(m.uses[a])
+	}
+}
+
+// valueTables fills the two tables of values; uses counts by small and big index.
+func valueTables(small, big *table, m *memory, smallUses, bigUses []uint32, rg *ranges) error {
+	byteAt, usesAt := small.group("byte"), small.column("uses")
+	for i, v := range m.small {
+		small.main[usesAt][i] = element(smallUses[i])
+		for j := 0; j < cairo.SmallBytes; j += 2 {
+			lo, hi := uint8(v>>(8*j)), uint8(v>>(8*j+8))
+			small.main[byteAt+j][i], small.main[byteAt+j+1][i] = elements[lo], elements[hi]
+			rg.pair(lo, hi)
+		}
+	}
+	// Rows behind the last value hold 0 and use its pairs.
+	rg.pairs[0] += uint32((small.rows() - len(m.small)) * cairo.SmallBytes / 2)
+
+	byteAt, usesAt = big.group("byte"), big.column("uses")
+	w, top, last, x := big.column("w"), big.column("t"), big.column("u"), big.column("x")
+	for i := range m.big {
+		v := m.big[i].bytes()
+		if !m.big[i].less(&prime) {
+			return fmt.Errorf("%w: a value is not below P", ErrInternal)
+		}
+		big.main[usesAt][i] = element(bigUses[i])
+		for j := range cairo.FeltBytes - 1 {
+			big.main[byteAt+j][i] = elements[v[j]]
+		}
+		for j := 0; j < 30; j += 2 {
+			rg.pair(v[j], v[j+1])
+		}
+		below, limit := v[31], uint8(0)
+		if v[31] == 8 {
+			below = 0
+			big.main[top][i] = elements[1]
+			if v[24] == 17 {
+				big.main[last][i] = elements[1]
+			} else {
+				limit = 15 * (v[24] + 1)
+			}
+		}
+		big.main[w][i], big.main[x][i] = elements[below], elements[limit]
+		rg.pair(v[30], below)
+		rg.pair(32*below, limit)
+	}
+	rg.pairs[0] += uint32((big.rows() - len(m.big)) * 17)
+	return nil
+}
+
+// byteTable fills the multiplicities of the byte table, last of all.
+func byteTable(t *table, rg *ranges) {
+	for i, list := range [][]uint32{rg.pairs, rg.words, rg.xors} {
+		for j, n := range list {
+			t.main[i][j] = element(n)
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package cairo
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"github.com/seed06907907/fatty/verifier/air"
+)
+
+// ErrProgram is wrapped by every error about a program that the tables cannot prove.
+var ErrProgram = errors.New("the program cannot be proven")
+
+// MaxBytecode bounds a program: its table has at most 2^MaxLogHeight rows.
+const MaxBytecode = 1 << MaxLogHeight
+
+// programTable says that memory begins with the program: cell 1 + row holds the bytecode's felt. Bytecode and flag are
+// preprocessed, in a tree whose root is in the program's key. The flag is the numerator, never a multiplicity.
+func programTable() *air.Component {
+	b := air.NewBuilder(NameProgram, air.AnyHeight)
+	flag := b.Program("flag")
+	value := make([]air.Expr, FeltBytes)
+	for i := range value {
+		value[i] = b.Program(fmt.Sprintf("byte_%d", i))
+	}
+	read(b, flag, b.Seq().Plus(1), b.Main("id"), value)
+	return b.MustBuild()
+}
+
+// ProgramColumns returns the columns of the program table in the order in which Core reads them (flag, byte 0 .. byte 31,
+// lowest first) and the log2 of its rows. Felts are big-endian.
+func ProgramColumns(bytecode [][32]byte) (columns [][]air.Element, logHeight int, err error) {
+	if len(bytecode) == 0 || len(bytecode) > MaxBytecode {
+		return nil, 0, fmt.Errorf("bytecode of %d felts, want 1 to %d: %w", len(bytecode), MaxBytecode, ErrProgram)
+	}
+	logHeight = max(air.MinLogHeight, bits.Len(uint(len(bytecode)-1)))
+	columns = make([][]air.Element, 1+FeltBytes)
+	for i := range columns {
+		columns[i] = make([]air.Element, 1<<logHeight)
+	}
+	for row, f := range bytecode {
+		if !canonical(f) {
+			return nil, 0, fmt.Errorf("bytecode: felt %d is not below P: %w", row, ErrProgram)
+		}
+		columns[0][row].SetOne()
+		for i := range FeltBytes {
+			columns[1+i][row].SetUint64(uint64(f[FeltBytes-1-i]))
+		}
+	}
+	return columns, logHeight, nil
+}
+
+// canonical says whether a big-endian felt is below P.
+func canonical(f [32]byte) bool {
+	for i := range f {
+		if p := primeBytes[FeltBytes-1-i]; f[i] != p {
+			return f[i] < p
+		}
+	}
+	return false
+}
+
+// Instructions of the entry code that every compiler of Cairo writes in proof mode.
+const (
+	opAddAP   = 0x40780017fff7fff  // ap += immediate
+	opCallRel = 0x1104800180018000 // call rel immediate
+	opJumpRel = 0x10780017fff7fff  // jmp rel immediate
+	// entryFelts is the length of the entry code; finalPC is the address of its last instruction, jmp rel 0.
+	entryFelts = 6
+	initialPC  = 1
+	finalPC    = 5
+)
+
+// CheckProgram checks that a program is one that Core proves: its builtins are covered, and it begins with
+//
+//	ap += number of builtins; call rel main; jmp rel 0
+//
+// so that a run which reaches address 5 has returned from main with its builtins' pointers on the stack. A key is
+// only ever made of a program that passes; a proof carries the key and not the bytecode.
+func CheckProgram(bytecode [][32]byte, builtins Builtins) error {
+	if err := builtins.Covered(); err != nil {
+		return err
+	}
+	if len(bytecode) < entryFelts || len(bytecode) > MaxBytecode {
+		return fmt.Errorf("bytecode of %d felts, want %d to %d: %w", len(bytecode), entryFelts, MaxBytecode, ErrProgram)
+	}
+	for i, f := range bytecode {
+		if !canonical(f) {
+			return fmt.Errorf("bytecode: felt %d is not below P: %w", i, ErrProgram)
+		}
+	}
+	want := [entryFelts]uint64{opAddAP, uint64(builtins.Count()), opCallRel, 0, opJumpRel, 0}
+	for i, w := range want {
+		if i != 3 && bytecode[i] != feltOf(w) {
+			return fmt.Errorf("the program does not begin with proof mode's entry code (felt %d differs): compile a Cairo 0 program "+
+				"with --proof_mode, a Cairo 2 one as a standalone executable: %w", i, ErrProgram)
+		}
+	}
+	return nil
+}
+
+// feltOf is v as a big-endian felt.
+func feltOf(v uint64) (f [32]byte) {
+	for i := range 8 {
+		f[FeltBytes-1-i] = byte(v >> (8 * i))
+	}
+	return f
+}
