@@ -3,7 +3,6 @@ package vm
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -16,10 +15,7 @@ type machine struct {
 	fp      address
 	steps   uint64
 	limit   uint64
-	trace   []TraceRow
-	// farRows are the trace rows whose pc is not in the program or whose fp is not in the execution segment: rare,
-	// and kept apart so that a row is 12 bytes.
-	farRows []farRow
+	trace   traceLog
 	end     address // where the run ends
 
 	// builtins of the run in canonical order, with their segments.
@@ -34,14 +30,6 @@ type machine struct {
 	context hintContext
 	core    coreState
 }
-
-type farRow struct {
-	row          int
-	pcSeg, fpSeg int32
-}
-
-// traceRoom is the first allocation of the trace; it doubles from there.
-const traceRoom = 1 << 10
 
 // contextInterval is how many steps pass between looks at the context.
 const contextInterval = 1 << 12
@@ -241,12 +229,9 @@ func (m *machine) step() error {
 	}
 
 	if m.pc.seg != programSegment || m.fp.seg != executionSegment {
-		m.farRows = append(m.farRows, farRow{row: len(m.trace), pcSeg: m.pc.seg, fpSeg: m.fp.seg})
+		m.trace.far = append(m.trace.far, farRow{row: m.trace.rows, pcSeg: m.pc.seg, fpSeg: m.fp.seg})
 	}
-	if len(m.trace) == cap(m.trace) {
-		m.trace = slices.Grow(m.trace, len(m.trace)+traceRoom)
-	}
-	m.trace = append(m.trace, TraceRow{AP: uint32(m.ap), FP: uint32(m.fp.off), PC: uint32(m.pc.off)})
+	m.trace.add(TraceRow{AP: uint32(m.ap), FP: uint32(m.fp.off), PC: uint32(m.pc.off)})
 	m.steps++
 	return m.advance(ins, dst, op1, res)
 }

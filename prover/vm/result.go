@@ -2,9 +2,6 @@ package vm
 
 import "fmt"
 
-// TraceRow is the registers before a step, relocated.
-type TraceRow struct{ AP, FP, PC uint32 }
-
 // SegmentInfo is a segment of the relocated memory.
 type SegmentInfo struct {
 	Name  string // program, execution or a builtin's name
@@ -157,26 +154,24 @@ func (r *runner) relocateRegisters(out *Result, bases []int64) error {
 		return int64(v.a), err
 	}
 	program, execution := bases[programSegment], bases[executionSegment]
-	far := m.farRows
-	for i := range m.trace {
-		t := &m.trace[i]
-		pcBase, fpBase := program, execution
-		if len(far) > 0 && far[0].row == i {
-			pc, err := base(address{far[0].pcSeg, int64(t.PC)})
+	out.Trace = make([]TraceRow, 0, m.trace.rows)
+	for t, at := range m.trace.all() {
+		row := TraceRow{AP: uint32(execution + int64(t.AP)), FP: uint32(execution + int64(t.FP)),
+			PC: uint32(program + int64(t.PC))}
+		if at.pc.seg != programSegment || at.fp.seg != executionSegment {
+			pc, err := base(at.pc)
 			if err != nil {
 				return err
 			}
-			fp, err := base(address{far[0].fpSeg, int64(t.FP)})
+			fp, err := base(at.fp)
 			if err != nil {
 				return err
 			}
-			pcBase, fpBase, far = pc-int64(t.PC), fp-int64(t.FP), far[1:]
+			row.PC, row.FP = uint32(pc), uint32(fp)
 		}
-		t.AP += uint32(execution)
-		t.FP = uint32(fpBase + int64(t.FP))
-		t.PC = uint32(pcBase + int64(t.PC))
+		out.Trace = append(out.Trace, row)
 	}
-	out.Trace = m.trace
+	m.trace = traceLog{}
 	pc, err := base(m.pc)
 	if err != nil {
 		return err

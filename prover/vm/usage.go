@@ -6,7 +6,7 @@ package vm
 func (r *runner) rangeCheckLimits() (low, high uint16) {
 	low = 1<<16 - 1
 	take := func(n uint16) { low, high = min(low, n), max(high, n) }
-	r.eachInstruction(func(_ int, ins *instruction) {
+	r.eachInstruction(func(ins *instruction) {
 		take(uint16(ins.offDst + 1<<15))
 		take(uint16(ins.offOp0 + 1<<15))
 		take(uint16(ins.offOp1 + 1<<15))
@@ -37,25 +37,31 @@ func (r *runner) rangeCheckLimits() (low, high uint16) {
 }
 
 // eachInstruction visits the distinct instructions that were executed in the program, and each step outside of it.
-func (r *runner) eachInstruction(visit func(row int, ins *instruction)) {
+func (r *runner) eachInstruction(visit func(ins *instruction)) {
 	seen := make([]bool, len(r.program.instructions))
-	far := r.farRows
-	for row := range r.trace {
-		pc := address{programSegment, int64(r.trace[row].PC)}
-		if len(far) > 0 && far[0].row == row {
-			pc.seg, far = far[0].pcSeg, far[1:]
-		}
-		if pc.seg == programSegment && pc.off < int64(len(seen)) {
-			if !seen[pc.off] {
-				seen[pc.off] = true
-				visit(row, &r.program.instructions[pc.off])
+	for _, at := range r.trace.all() {
+		if at.pc.seg == programSegment && at.pc.off < int64(len(seen)) {
+			if seen[at.pc.off] {
+				continue
 			}
-			continue
+			seen[at.pc.off] = true
 		}
-		if ins, err := decode(r.memory.peek(pc)); err == nil {
-			visit(row, &ins)
+		if ins := r.instructionAt(at.pc); ins != nil {
+			visit(ins)
 		}
 	}
+}
+
+// instructionAt is the instruction at a pc; nil if there is none.
+func (r *runner) instructionAt(pc address) *instruction {
+	if pc.seg == programSegment && pc.off < int64(len(r.program.instructions)) {
+		return &r.program.instructions[pc.off]
+	}
+	ins, err := decode(r.memory.peek(pc))
+	if err != nil {
+		return nil
+	}
+	return &ins
 }
 
 // holes counts the cells below the segments' ends that no instruction and no builtin accesses. The program counts as
@@ -73,18 +79,10 @@ func (r *runner) holes() int64 {
 			accessed[p.seg][p.off] = true
 		}
 	}
-	far := r.farRows
-	for row, t := range r.trace {
-		pc, fp := address{programSegment, int64(t.PC)}, address{executionSegment, int64(t.FP)}
-		if len(far) > 0 && far[0].row == row {
-			pc.seg, fp.seg, far = far[0].pcSeg, far[0].fpSeg, far[1:]
-		}
-		var ins *instruction
-		if pc.seg == programSegment && pc.off < int64(len(r.program.instructions)) {
-			ins = &r.program.instructions[pc.off]
-		} else if decoded, err := decode(r.memory.peek(pc)); err == nil {
-			ins = &decoded
-		} else {
+	for t, at := range r.trace.all() {
+		pc, fp := at.pc, at.fp
+		ins := r.instructionAt(pc)
+		if ins == nil {
 			continue
 		}
 		ap := address{executionSegment, int64(t.AP)}
