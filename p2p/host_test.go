@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -290,10 +291,26 @@ func TestRestartWithKnownPeersAndNoBootstrap(t *testing.T) {
 	if err := first.WaitConnected(testContext(t), boot.ID(), other.ID()); err != nil {
 		t.Fatal(err)
 	}
+	// Without a Close of its own: a killed node must find its peers, too.
+	eventually(t, "the file of known peers", func() bool {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return false
+		}
+		seen, err := decodeKnown(data, true)
+		return err == nil && len(seen[boot.ID()].addrs) > 0 && len(seen[other.ID()].addrs) > 0
+	})
+	if err := boot.Close(); err != nil {
+		t.Fatal(err)
+	}
+	saved, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := boot.Close(); err != nil {
+	if err := os.WriteFile(path, saved, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	again := newHost(t, func(c *Config) { c.HostKey, c.PeerStore = key, path })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ const (
 	maxFrameSize      = 64 << 20         // no protocol may ask for larger frames
 	maxTrackedPeers   = 8192             // peers with a count or a rate; above it idle ones are forgotten
 	rateBurst         = 2                // seconds' worth of requests that may come at once
+	waitFactor        = 4                // requests waiting or served, as a multiple of those served
 	responseMaxExtras = 1                // the status byte
 )
 
@@ -50,8 +52,8 @@ type StreamLimits struct {
 	MaxRequest      int           // bytes; required
 	MaxResponse     int           // bytes; required
 	Deadline        time.Duration // from the stream's start to its end; 0: 10 s
-	InFlightPerPeer int           // 0: 16
-	InFlight        int           // of all peers that are no validators; 0: 256
+	InFlightPerPeer int           // served at once; as many times four may wait, more are refused; 0: 16
+	InFlight        int           // the same of all peers that are no validators together; 0: 256
 	PerSecond       int           // of one peer that is no validator; 0: 256
 }
 
@@ -62,13 +64,15 @@ type requestHandler struct {
 	serve func(ctx context.Context, from peer.ID, req []byte) ([]byte, error)
 
 	mu    sync.Mutex
-	total int
+	total int           // requests of peers that are no validators, served or waiting
+	slots chan struct{} // theirs
 	peers map[peer.ID]*usage
 }
 
 // usage is what one peer uses of one protocol.
 type usage struct {
-	inFlight int
+	inFlight int           // served or waiting
+	slots    chan struct{} // one token for each that is served
 	rate     bucket
 }
 
@@ -124,7 +128,7 @@ func (h *Host) Handle(name string, lim StreamLimits, f func(ctx context.Context,
 			*p = v
 		}
 	}
-	r := &requestHandler{h: h, name: name, limit: lim, serve: f, peers: make(map[peer.ID]*usage)}
+	r := &requestHandler{h: h, name: name, limit: lim, serve: f, peers: make(map[peer.ID]*usage), slots: make(chan struct{}, lim.InFlight)}
 	h.requests.mu.Lock()
 	defer h.requests.mu.Unlock()
 	if h.requests.handlers[name] != nil {
@@ -135,39 +139,53 @@ func (h *Host) Handle(name string, lim StreamLimits, f func(ctx context.Context,
 	return nil
 }
 
-// enter counts a request in, if there is room for it.
-func (r *requestHandler) enter(id peer.ID, validator bool) (reason string) {
+// enter counts a request in, if there is room for it to be served or to wait.
+func (r *requestHandler) enter(id peer.ID, validator bool) (u *usage, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	u := r.peers[id]
+	u = r.peers[id]
 	if u == nil {
 		if len(r.peers) >= maxTrackedPeers {
 			r.sweep()
 		}
-		u = new(usage)
+		u = &usage{slots: make(chan struct{}, r.limit.InFlightPerPeer)}
 		r.peers[id] = u
 	}
-	if u.inFlight >= r.limit.InFlightPerPeer || !validator && r.total >= r.limit.InFlight {
-		return dropInFlight
+	if u.inFlight >= waitFactor*r.limit.InFlightPerPeer || !validator && r.total >= waitFactor*r.limit.InFlight {
+		return nil, dropInFlight
 	}
 	if !validator && u.rate.take(time.Now(), r.limit.PerSecond) > 0 {
-		return dropRate
+		return nil, dropRate
 	}
 	u.inFlight++
 	if !validator {
 		r.total++
 	}
-	return ""
+	return u, ""
 }
 
-func (r *requestHandler) leave(id peer.ID, validator bool) {
+func (r *requestHandler) leave(u *usage, validator bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if u := r.peers[id]; u != nil {
-		u.inFlight--
-	}
+	u.inFlight--
 	if !validator {
 		r.total--
+	}
+}
+
+// acquire waits for a slot until ctx ends. An honest peer's burst waits here, and so does a request whose
+// predecessors have been answered but not yet been put away.
+func acquire(ctx context.Context, slots chan struct{}) bool {
+	select {
+	case slots <- struct{}{}:
+		return true
+	default:
+	}
+	select {
+	case slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -184,35 +202,51 @@ func (r *requestHandler) handle(s network.Stream) {
 	from := s.Conn().RemotePeer()
 	m := r.h.metrics
 	validator := r.h.validators.has(from)
-	if reason := r.enter(from, validator); reason != "" {
+	u, reason := r.enter(from, validator)
+	if reason != "" {
 		m.drop(reason)
 		m.requestsIn.WithLabelValues(r.name, "busy").Inc()
 		r.h.penalize(from, pointsFlood)
 		_ = s.ResetWithError(network.StreamRateLimited)
 		return
 	}
-	defer r.leave(from, validator)
+	defer r.leave(u, validator)
 	gauge := m.streams.WithLabelValues(r.name)
 	gauge.Inc()
 	defer gauge.Dec()
-	result := r.answer(s, from)
-	m.requestsIn.WithLabelValues(r.name, result).Inc()
+	ctx, cancel := context.WithTimeout(r.h.ctx, r.limit.Deadline)
+	defer cancel()
+	ok := acquire(ctx, u.slots)
+	if ok {
+		defer func() { <-u.slots }()
+		if !validator {
+			if ok = acquire(ctx, r.slots); ok {
+				defer func() { <-r.slots }()
+			}
+		}
+	}
+	if !ok {
+		m.drop(dropInFlight)
+		m.requestsIn.WithLabelValues(r.name, "busy").Inc()
+		_ = s.ResetWithError(network.StreamRateLimited)
+		return
+	}
+	m.requestsIn.WithLabelValues(r.name, r.answer(ctx, s, from)).Inc()
 }
 
 // answer reads, serves and writes one request and says how it went.
-func (r *requestHandler) answer(s network.Stream, from peer.ID) (result string) {
-	deadline := time.Now().Add(r.limit.Deadline)
-	if err := s.SetDeadline(deadline); err != nil {
-		_ = s.Reset()
-		return "failed"
+func (r *requestHandler) answer(ctx context.Context, s network.Stream, from peer.ID) (result string) {
+	if d, ok := ctx.Deadline(); ok {
+		if err := s.SetDeadline(d); err != nil {
+			_ = s.Reset()
+			return "failed"
+		}
 	}
 	req, err := readFrame(s, r.limit.MaxRequest, reserver(s))
 	if err != nil {
 		_ = s.Reset()
 		return r.h.blame(from, err)
 	}
-	ctx, cancel := context.WithDeadline(r.h.ctx, deadline)
-	defer cancel()
 	resp, err := r.serve(ctx, from, req)
 	if err == nil && len(resp) > r.limit.MaxResponse {
 		r.h.log.Error("a response is larger than its protocol allows", "protocol", r.name, "bytes", len(resp), "most", r.limit.MaxResponse)
@@ -345,14 +379,17 @@ func (h *Host) request(ctx context.Context, to peer.ID, id protocol.ID, req []by
 }
 
 func exchange(s network.Stream, req []byte, maxResponse int) ([]byte, error) {
-	if err := writeFrame(s, nil, req); err != nil {
-		return nil, err
-	}
-	if err := s.CloseWrite(); err != nil {
-		return nil, err
+	// A peer that refuses, or has answered and closed before our side is closed, makes writing fail: only reading
+	// tells the two apart, and gives the reason.
+	werr := writeFrame(s, nil, req)
+	if werr == nil {
+		_ = s.CloseWrite()
 	}
 	resp, err := readFrame(s, max(maxResponse, maxErrorText)+responseMaxExtras, reserver(s))
 	if err != nil {
+		if werr != nil && (errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded)) {
+			err = werr
+		}
 		return nil, err
 	}
 	if len(resp) == 0 || resp[0] > responseError {
