@@ -365,6 +365,9 @@ func hintUsort(c *hintContext) error {
 	if err != nil {
 		return err
 	}
+	if err := c.charge(uint64(len(list))); err != nil {
+		return err
+	}
 	positions := make(map[value][]uint64)
 	var sorted []value
 	for i, v := range list {

@@ -80,6 +80,8 @@ var hints0Dict = []hint0{
 	},
 }
 
+var errEmptyAccess = errors.New("the program's struct DictAccess is empty")
+
 // dictManager knows the contents of every dictionary, by the segment of its accesses. It is the scope variable
 // __dict_manager of the outermost scope, handed on to the scopes that need it.
 type dictManager struct {
@@ -96,11 +98,14 @@ type dictTracker struct {
 }
 
 // get reads a key, and keeps the default that it may have read.
-func (t *dictTracker) get(key value) (value, error) {
+func (t *dictTracker) get(c *hintContext, key value) (value, error) {
 	v, ok := t.data[key]
 	if !ok {
 		if !t.absent.known() {
 			return value{}, fmt.Errorf("the dictionary has no key %v and no default", key)
+		}
+		if err := c.charge(1); err != nil {
+			return value{}, err
 		}
 		v = t.absent
 		t.data[key] = v
@@ -194,7 +199,7 @@ func hintDictRead(c *hintContext) error {
 	if err != nil {
 		return err
 	}
-	v, err := t.get(key)
+	v, err := t.get(c, key)
 	if err != nil {
 		return err
 	}
@@ -217,7 +222,7 @@ func hintDictWrite(c *hintContext) error {
 	if err != nil {
 		return err
 	}
-	before, err := t.get(key)
+	before, err := t.get(c, key)
 	if err != nil {
 		return err
 	}
@@ -245,7 +250,7 @@ func hintDictUpdate(c *hintContext) error {
 	if err != nil {
 		return err
 	}
-	before, err := t.get(key)
+	before, err := t.get(c, key)
 	if err != nil {
 		return err
 	}
@@ -264,6 +269,9 @@ func hintDictSquashStart(c *hintContext) error {
 	}
 	t, err := c.dictTracker("dict_accesses_end")
 	if err != nil {
+		return err
+	}
+	if err := c.charge(uint64(len(t.data))); err != nil {
 		return err
 	}
 	return c.enterScope(map[string]any{"__dict_manager": m, "initial_dict": maps.Clone(t.data)})
@@ -311,7 +319,10 @@ func hintSquashStart(c *hintContext) error {
 	if err != nil {
 		return err
 	}
-	if size <= 0 || length.Mod(length, big.NewInt(size)).Sign() != 0 {
+	if size <= 0 {
+		return errEmptyAccess
+	}
+	if length.Mod(length, big.NewInt(size)).Sign() != 0 {
 		return errors.New("squash_dict: the list ends within an access")
 	}
 	n, err := c.count("n_accesses")
@@ -322,10 +333,12 @@ func hintSquashStart(c *hintContext) error {
 		return fmt.Errorf("squash_dict: %w", err)
 	}
 	s := &squashState{accesses: make(map[value][]uint64)}
-	// A list that is longer than what is set ends in an error at its first unset cell, so n needs no bound of its own.
 	for i := range n {
 		key, err := c.get(list)
 		if err != nil {
+			return err
+		}
+		if err := c.charge(1); err != nil {
 			return err
 		}
 		if !key.isFelt() {

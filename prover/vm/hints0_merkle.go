@@ -64,13 +64,8 @@ var hints0Merkle = []hint0{
 	},
 }
 
-// Bounds on the trees that hints build on the host.
-const (
-	// maxTreeHeight is more levels than a field element has bits: no leaf's index needs more.
-	maxTreeHeight = 252
-	// maxTreeNodes bounds the nodes of one tree, about 100 bytes each.
-	maxTreeNodes = 1 << 22
-)
+// maxTreeHeight bounds the trees that hints build on the host: no leaf's index has more bits.
+const maxTreeHeight = 252
 
 // half is a field element's integer divided by two.
 func half(v value) value {
@@ -153,7 +148,7 @@ type indexedNode struct {
 }
 
 // updateTree builds the tree of updates over leaves, of which a later one replaces an earlier one with the same index.
-func updateTree(height int, leaves []indexedNode) (*updateNode, error) {
+func (c *hintContext) updateTree(height int, leaves []indexedNode) (*updateNode, error) {
 	slices.SortStableFunc(leaves, func(x, y indexedNode) int { return compareFelts(x.index, y.index) })
 	level := leaves[:0]
 	for _, leaf := range leaves {
@@ -163,14 +158,15 @@ func updateTree(height int, leaves []indexedNode) (*updateNode, error) {
 			level = append(level, leaf)
 		}
 	}
-	nodes := len(level)
 	for range height {
+		if err := c.charge(uint64(len(level))); err != nil {
+			return nil, err
+		}
 		parents := level[:0]
 		for _, child := range level {
 			index := half(child.index)
 			if n := len(parents); n == 0 || parents[n-1].index != index {
 				parents = append(parents, indexedNode{index, new(updateNode)})
-				nodes++
 			}
 			parent := parents[len(parents)-1].node
 			if odd(child.index) {
@@ -180,9 +176,6 @@ func updateTree(height int, leaves []indexedNode) (*updateNode, error) {
 			}
 		}
 		level = parents
-		if nodes > maxTreeNodes {
-			return nil, fmt.Errorf("%w: a tree of more than %d nodes", ErrMemory, maxTreeNodes)
-		}
 	}
 	if len(level) != 1 || !level[0].index.isZero() {
 		return nil, fmt.Errorf("merkle_multi_update: a key is not below 2^%d", height)
@@ -202,6 +195,9 @@ func (c *hintContext) dictAccesses(name string, n uint64) ([]dictAccess, error) 
 	if err != nil {
 		return nil, err
 	}
+	if size <= 0 {
+		return nil, errEmptyAccess
+	}
 	var offsets [3]int64
 	for i, member := range []string{"key", "prev_value", "new_value"} {
 		if offsets[i], err = c.memberOffset("DictAccess", member); err != nil {
@@ -213,8 +209,10 @@ func (c *hintContext) dictAccesses(name string, n uint64) ([]dictAccess, error) 
 		return nil, err
 	}
 	var list []dictAccess
-	// A list that is longer than what is set ends in an error at its first unset cell, so n needs no bound of its own.
 	for range n {
+		if err := c.charge(1); err != nil {
+			return nil, err
+		}
 		var access [3]value
 		for i, offset := range offsets {
 			p, ok := base.addOffset(offset)
@@ -257,7 +255,7 @@ func hintUpdateTree(c *hintContext) error {
 	for i, access := range list {
 		leaves[i] = indexedNode{access.key, &updateNode{leaf: access.after}}
 	}
-	root, err := updateTree(height, leaves)
+	root, err := c.updateTree(height, leaves)
 	if err != nil {
 		return err
 	}
@@ -413,7 +411,6 @@ type smallTree struct {
 	root      value
 	levels    []map[value]value // from the leaves up, what is there beside the defaults
 	defaults  []value           // from the leaf up, the node over nothing but default leaves
-	nodes     int
 	preimages treePreimages
 }
 
@@ -446,7 +443,7 @@ func (t *smallTree) node(level int, index value) value {
 type leafValue struct{ index, value value }
 
 // set changes leaves and hashes the nodes above them.
-func (t *smallTree) set(leaves []leafValue) error {
+func (t *smallTree) set(c *hintContext, leaves []leafValue) error {
 	if len(leaves) == 0 {
 		return nil
 	}
@@ -458,6 +455,9 @@ func (t *smallTree) set(leaves []leafValue) error {
 	slices.SortFunc(changed, compareFelts)
 	changed = slices.Compact(changed)
 	for level := range t.height {
+		if err := c.charge(uint64(len(changed))); err != nil {
+			return err
+		}
 		parents := changed[:0]
 		for _, index := range changed {
 			if index = half(index); len(parents) == 0 || parents[len(parents)-1] != index {
@@ -470,9 +470,6 @@ func (t *smallTree) set(leaves []leafValue) error {
 			hash := pedersenHash(children[0], children[1])
 			t.levels[level+1][index] = hash
 			t.preimages[hash] = children
-		}
-		if t.nodes += len(parents); t.nodes > maxTreeNodes {
-			return fmt.Errorf("%w: a tree of more than %d nodes", ErrMemory, maxTreeNodes)
 		}
 		changed = parents
 	}
@@ -512,7 +509,7 @@ func hintSmallTreeRoots(c *hintContext) error {
 	}
 	var before []leafValue
 	for _, access := range list {
-		have, err := t.get(access.key)
+		have, err := t.get(c, access.key)
 		if err != nil {
 			return err
 		}
@@ -525,6 +522,9 @@ func hintSmallTreeRoots(c *hintContext) error {
 	if err != nil {
 		return err
 	}
+	if err := c.charge(uint64(len(t.data))); err != nil {
+		return err
+	}
 	var after []leafValue
 	for key, v := range t.data {
 		if !key.isFelt() || !v.isFelt() {
@@ -535,13 +535,13 @@ func hintSmallTreeRoots(c *hintContext) error {
 	slices.SortFunc(after, func(x, y leafValue) int { return compareFelts(x.index, y.index) })
 
 	tree := newSmallTree(height)
-	if err := tree.set(after); err != nil {
+	if err := tree.set(c, after); err != nil {
 		return err
 	}
 	if err := c.setID("new_root", tree.root); err != nil {
 		return err
 	}
-	if err := tree.set(before); err != nil {
+	if err := tree.set(c, before); err != nil {
 		return err
 	}
 	c.setVariable("preimage", tree.preimages)

@@ -146,6 +146,15 @@ func main{output_ptr: felt*, range_check_ptr}() {
         relocate_segment(src_ptr=temporary, dest_ptr=home);
         return ();
     }
+    if (which == 13) {
+        // A new segment in an expression.
+        tempvar fresh_address = nondet %{ segments.add() %};
+        let fresh = cast(fresh_address, felt*);
+        assert fresh[0] = a;
+        assert fresh[1] = b;
+        put_all(2, fresh);
+        return ();
+    }
     assert 0 = 1;
     return ();
 }
