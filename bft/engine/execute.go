@@ -1,0 +1,193 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/seed06907907/fatty/bft"
+)
+
+const (
+	// cutsTogether bounds how many cuts go to the ledger store with one fsync while catching up.
+	cutsTogether = 32
+	// attachmentPatience is how long one round of asking for an attachment lasts.
+	attachmentPatience = 10 * time.Second
+)
+
+// execQueue is what waits for the executor. It is not bounded here: the core stops asking for decisions while many of
+// them are not delivered.
+type execQueue struct {
+	mu     sync.Mutex
+	cond   *sync.Cond
+	cuts   []bft.Delivery
+	certs  []*bft.StateCertificate
+	closed bool
+}
+
+func (q *execQueue) init() { q.cond = sync.NewCond(&q.mu) }
+
+func (q *execQueue) push(ds []bft.Delivery, certs []*bft.StateCertificate) {
+	if len(ds)+len(certs) == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.cuts = append(q.cuts, ds...)
+	q.certs = append(q.certs, certs...)
+	q.cond.Signal()
+}
+
+func (q *execQueue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.cond.Signal()
+}
+
+// pop waits for work. State certificates come with it.
+func (q *execQueue) pop() (ds []bft.Delivery, certs []*bft.StateCertificate, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.cuts)+len(q.certs) == 0 && !q.closed {
+		q.cond.Wait()
+	}
+	if q.closed {
+		return nil, nil, false
+	}
+	n := min(len(q.cuts), cutsTogether)
+	ds = append(ds, q.cuts[:n]...)
+	q.cuts = append(q.cuts[:0], q.cuts[n:]...)
+	certs, q.certs = q.certs, nil
+	return ds, certs, true
+}
+
+// executor stores and executes delivered cuts. The store's fsync runs beside the execution of the same cuts: a crash may
+// leave the application ahead of the store, and the vote log, which had the decisions before they were delivered, fills
+// the gap.
+func (e *Engine) executor() {
+	attached := map[bft.Sequence][]bft.Digest{} // attachments of cuts whose state is not certified yet
+	for {
+		ds, certs, ok := e.exec.pop()
+		if !ok {
+			return
+		}
+		if err := e.executeAll(ds, attached); err != nil {
+			if e.ctx.Err() == nil {
+				e.fail(err)
+			}
+			return
+		}
+		for _, k := range certs {
+			if err := e.keepCertificate(k, attached); err != nil {
+				e.fail(err)
+				return
+			}
+		}
+	}
+}
+
+func (e *Engine) executeAll(ds []bft.Delivery, attached map[bft.Sequence][]bft.Digest) error {
+	if len(ds) == 0 {
+		return nil
+	}
+	stored := make(chan error, 1)
+	go func() { stored <- e.ledger.Append(ds) }()
+	results := make([]executed, 0, len(ds))
+	var fail error
+	for _, d := range ds {
+		r, err := e.executeOne(d, attached)
+		if err != nil {
+			fail = err
+			break
+		}
+		results = append(results, r)
+	}
+	if err := <-stored; err != nil {
+		return err
+	}
+	for i := range results {
+		e.postWait(event{executed: &results[i]})
+	}
+	return fail
+}
+
+func (e *Engine) executeOne(d bft.Delivery, attached map[bft.Sequence][]bft.Digest) (executed, error) {
+	seq := d.Decision.Cut.Sequence
+	done, last := e.cfg.Application.Executed()
+	if seq <= done {
+		if seq < done { // executed before a crash; its root is not known any more
+			return executed{seq, Executed{TicksNeeded: last.TicksNeeded}}, nil
+		}
+		return executed{seq, last}, nil
+	}
+	for _, b := range d.Blocks {
+		for _, tx := range b.Transactions {
+			for _, a := range e.cfg.Application.Attachments(tx) {
+				if err := e.needAttachment(a, b, seq); err != nil {
+					return executed{}, err
+				}
+				attached[seq] = append(attached[seq], a.ID)
+			}
+		}
+	}
+	r, err := e.cfg.Application.Execute(e.ctx, e.decided(d))
+	if err != nil {
+		return executed{}, fmt.Errorf("execute cut %d: %w", seq, err)
+	}
+	if !r.StateRoot.Defined() {
+		return executed{}, fmt.Errorf("execute cut %d: the application gave no state root", seq)
+	}
+	return executed{seq, r}, nil
+}
+
+// needAttachment gets an attachment of a decided cut, however long it takes: the votes for its block vouch for it.
+func (e *Engine) needAttachment(a bft.Attachment, b *bft.Block, seq bft.Sequence) error {
+	for !e.ledger.HasAttachment(a) {
+		ctx, cancel := context.WithTimeout(e.ctx, attachmentPatience)
+		err := e.fetchAttachment(ctx, a, int(b.SignedHeader.Header.Worker))
+		cancel()
+		if err == nil {
+			break
+		}
+		if e.ctx.Err() != nil {
+			return e.ctx.Err()
+		}
+		e.log.Warn("an attachment that execution needs is with nobody who answers; asking again",
+			"attachment", a.ID, "sequence", seq, "error", err)
+		select {
+		case <-time.After(time.Second):
+		case <-e.ctx.Done():
+			return e.ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (e *Engine) decided(d bft.Delivery) Decided {
+	out := Decided{Sequence: d.Decision.Cut.Sequence, Time: d.Decision.Cut.Time, Prev: d.Prev, Decision: d.Decision,
+		Attachment: e.ledger.Attachment}
+	for _, b := range d.Blocks {
+		out.Transactions = append(out.Transactions, b.Transactions...)
+	}
+	return out
+}
+
+// keepCertificate stores a state certificate; from now on the attachments of its cut have their last hour.
+func (e *Engine) keepCertificate(k *bft.StateCertificate, attached map[bft.Sequence][]bft.Digest) error {
+	if err := e.ledger.PutStateCertificate(k); err != nil {
+		return err
+	}
+	until := e.cfg.Now().Add(e.cfg.KeepAttachments)
+	var errs []error
+	for _, id := range attached[k.Sequence] {
+		errs = append(errs, e.ledger.KeepAttachment(id, until))
+	}
+	delete(attached, k.Sequence)
+	if f := e.cfg.OnStateCertificate; f != nil {
+		f(k)
+	}
+	return errors.Join(errs...)
+}
