@@ -72,6 +72,43 @@ func (t *table) column(name string) int {
 // group finds the place of name_0; name_1 and so on follow it.
 func (t *table) group(name string) int { return t.column(name + "_0") }
 
+const (
+	blockLog  = 5
+	blockRows = 1 << blockLog
+)
+
+// block gathers some rows of a table before they go to its columns. Columns are a power of two apart, so writing them
+// row by row would put every cell of a row into the same few lines of the cache.
+type block struct {
+	t     *table
+	cells []Element // by column, blockRows each
+	first int       // row of the table
+	row   int       // row of the block
+}
+
+func newBlock(t *table, first int) *block {
+	return &block{t: t, cells: make([]Element, len(t.main)*blockRows), first: first}
+}
+
+// set writes a cell of the current row; cells that are not set are 0.
+func (b *block) set(column int, v Element) { b.cells[column<<blockLog|b.row] = v }
+
+// next goes on to the next row.
+func (b *block) next() {
+	if b.row++; b.row == blockRows {
+		b.flush()
+	}
+}
+
+// flush writes the rows so far to the table.
+func (b *block) flush() {
+	for i, col := range b.t.main {
+		copy(col[b.first:], b.cells[i<<blockLog:i<<blockLog+b.row])
+	}
+	clear(b.cells)
+	b.first, b.row = b.first+b.row, 0
+}
+
 // logHeight is the log2 of the rows of a table that has to hold n.
 func logHeight(n int) int { return max(air.MinLogHeight, bits.Len(uint(max(n, 1)-1))) }
 

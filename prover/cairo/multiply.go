@@ -35,14 +35,17 @@ func multiply(ctx context.Context, t *table, products []productRow, m *memory, r
 	err := parallel(cs, func(worker int, c chunk) error {
 		r := newRanges()
 		counts[worker] = r
+		rows := newBlock(t, c.from)
 		for i := c.from; i < c.to; i++ {
 			if i%contextInterval == 0 && ctx.Err() != nil {
 				return fmt.Errorf("witness stopped: %w", ctx.Err())
 			}
-			if err := multiplyRow(t, &at, i, &products[i], m, r); err != nil {
+			if err := multiplyRow(rows, &at, &products[i], m, r); err != nil {
 				return err
 			}
+			rows.next()
 		}
+		rows.flush()
 		return nil
 	})
 	if err != nil {
@@ -84,16 +87,17 @@ func padMultiply(t *table, at *multiplyColumns, from int) {
 	}
 }
 
-func multiplyRow(t *table, at *multiplyColumns, row int, p *productRow, m *memory, r *ranges) error {
-	main := t.main
-	main[at.enabler][row] = elements[1]
+func multiplyRow(rows *block, at *multiplyColumns, p *productRow, m *memory, r *ranges) error {
+	rows.set(at.enabler, elements[1])
 	x, y := m.value(p.ids[0]), m.value(p.ids[1])
 	a, b, c := x.bytes(), y.bytes(), p.target.bytes()
 	for i := range 2 {
-		main[at.ids+i][row] = element(p.ids[i])
+		rows.set(at.ids+i, element(p.ids[i]))
 	}
 	for i := range cairo.FeltBytes {
-		main[at.a+i][row], main[at.b+i][row], main[at.c+i][row] = elements[a[i]], elements[b[i]], elements[c[i]]
+		rows.set(at.a+i, elements[a[i]])
+		rows.set(at.b+i, elements[b[i]])
+		rows.set(at.c+i, elements[c[i]])
 	}
 
 	var conv [convCoefficients]int64
@@ -125,9 +129,9 @@ func multiplyRow(t *table, at *multiplyColumns, row int, p *productRow, m *memor
 			if !w.Wide || high != 1 {
 				return fmt.Errorf("%w: a carry of a product is outside its window", ErrInternal)
 			}
-			main[column+1][row] = elements[1]
+			rows.set(column+1, elements[1])
 		}
-		main[column][row] = elements[v&0xffff]
+		rows.set(column, elements[v&0xffff])
 		r.words[v&0xffff]++
 		return nil
 	}

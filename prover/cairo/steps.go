@@ -110,7 +110,7 @@ var inverses = func() []Element {
 
 // stepWorker fills rows of the generic table.
 type stepWorker struct {
-	t        *table
+	rows     *block
 	at       stepColumns
 	m        *memory
 	ins      *instructions
@@ -147,7 +147,7 @@ func steps(ctx context.Context, t *table, trace []vm.TraceRow, m *memory, ins *i
 	cs := chunks(n)
 	workers := make([]*stepWorker, len(cs))
 	err = parallel(cs, func(worker int, c chunk) error {
-		w := &stepWorker{t: t, at: at, m: m, ins: ins, trace: trace, uses: make([]uint32, len(m.ids)),
+		w := &stepWorker{rows: newBlock(t, c.from), at: at, m: m, ins: ins, trace: trace, uses: make([]uint32, len(m.ids)),
 			decoded: make([]uint32, len(ins.list)), ranges: newRanges()}
 		workers[worker] = w
 		for i := c.from; i < c.to; i++ {
@@ -157,7 +157,9 @@ func steps(ctx context.Context, t *table, trace []vm.TraceRow, m *memory, ins *i
 			if err := w.step(i); err != nil {
 				return fmt.Errorf("%w: step %d at pc %d: %w", ErrRun, i, trace[i].PC, err)
 			}
+			w.rows.next()
 		}
+		w.rows.flush()
 		return nil
 	})
 	if err != nil {
@@ -179,15 +181,14 @@ func steps(ctx context.Context, t *table, trace []vm.TraceRow, m *memory, ins *i
 }
 
 // operand reads a cell and writes its bytes.
-func (w *stepWorker) operand(row, which, column int, address int64) (uint32, limbs, [cairo.FeltBytes]byte, error) {
+func (w *stepWorker) operand(which, column int, address int64) (uint32, limbs, [cairo.FeltBytes]byte, error) {
 	id, err := w.m.id(address)
 	if err != nil {
 		return 0, limbs{}, [cairo.FeltBytes]byte{}, err
 	}
 	w.uses[address]++
-	main := w.t.main
-	main[w.at.addresses+which][row] = element(uint32(address))
-	main[w.at.ids+which][row] = element(id)
+	w.rows.set(w.at.addresses+which, element(uint32(address)))
+	w.rows.set(w.at.ids+which, element(id))
 	v := w.m.value(id)
 	b := v.bytes()
 	top := cairo.FeltBytes
@@ -195,13 +196,13 @@ func (w *stepWorker) operand(row, which, column int, address int64) (uint32, lim
 		top = cairo.SmallBytes // the rest is zero already
 	}
 	for i := range top {
-		main[column+i][row] = elements[b[i]]
+		w.rows.set(column+i, elements[b[i]])
 	}
 	return id, v, b, nil
 }
 
 func (w *stepWorker) step(row int) error {
-	main, at := w.t.main, &w.at
+	at := &w.at
 	state, next := w.trace[row], w.trace[row+1]
 	index := w.ins.row[state.PC] - 1
 	ins := &w.ins.list[index]
@@ -210,13 +211,15 @@ func (w *stepWorker) step(row int) error {
 	on := func(mask uint32) bool { return flags&mask != 0 }
 	one := elements[1]
 
-	main[at.enabler][row] = one
-	main[at.pc][row], main[at.ap][row], main[at.fp][row] = element(state.PC), element(state.AP), element(state.FP)
+	w.rows.set(at.enabler, one)
+	w.rows.set(at.pc, element(state.PC))
+	w.rows.set(at.ap, element(state.AP))
+	w.rows.set(at.fp, element(state.FP))
 	for i := range 3 {
-		main[at.off+i][row] = elements[ins.off[i]]
+		w.rows.set(at.off+i, elements[ins.off[i]])
 	}
 	for i := range flagCount {
-		main[at.flags+i][row] = elements[flags>>i&1]
+		w.rows.set(at.flags+i, elements[flags>>i&1])
 	}
 
 	pc, ap, fp := int64(state.PC), int64(state.AP), int64(state.FP)
@@ -226,11 +229,11 @@ func (w *stepWorker) step(row int) error {
 		}
 		return ap
 	}
-	_, dst, dstBytes, err := w.operand(row, 0, at.dst, register(on(flagDstFP))+int64(ins.off[0])-offsetBias)
+	_, dst, dstBytes, err := w.operand(0, at.dst, register(on(flagDstFP))+int64(ins.off[0])-offsetBias)
 	if err != nil {
 		return fmt.Errorf("dst: %w", err)
 	}
-	id0, op0, op0Bytes, err := w.operand(row, 1, at.op0, register(on(flagOp0FP))+int64(ins.off[1])-offsetBias)
+	id0, op0, op0Bytes, err := w.operand(1, at.op0, register(on(flagOp0FP))+int64(ins.off[1])-offsetBias)
 	if err != nil {
 		return fmt.Errorf("op0: %w", err)
 	}
@@ -248,7 +251,7 @@ func (w *stepWorker) step(row int) error {
 		}
 		base, based = int64(op0[0]), true
 	}
-	id1, op1, _, err := w.operand(row, 2, at.op1, base+int64(ins.off[2])-offsetBias)
+	id1, op1, _, err := w.operand(2, at.op1, base+int64(ins.off[2])-offsetBias)
 	if err != nil {
 		return fmt.Errorf("op1: %w", err)
 	}
@@ -266,20 +269,20 @@ func (w *stepWorker) step(row int) error {
 	if top >= 32 {
 		return fmt.Errorf("an operand is no address that a proof can hold")
 	}
-	main[at.addressTop][row] = elements[top]
+	w.rows.set(at.addressTop, elements[top])
 
 	taken := on(flagJnz) && dst != limbs{}
 	if taken {
-		main[at.taken][row] = one
+		w.rows.set(at.taken, one)
 	}
 	moves := on(flagJump|flagJumpRel|flagAPAdd) || taken
 	result := int64(0)
 	if moves || on(flagAssertEq) {
-		if result, err = w.result(row, flags, moves, id0, id1, &op0, &op1, &dst); err != nil {
+		if result, err = w.result(flags, moves, id0, id1, &op0, &op1, &dst); err != nil {
 			return err
 		}
 	}
-	w.decomposition(row, result, uint8(top))
+	w.decomposition(result, uint8(top))
 
 	bytesSum, notPrime := uint32(0), uint32(0)
 	for _, b := range dstBytes {
@@ -288,37 +291,39 @@ func (w *stepWorker) step(row int) error {
 	square := func(b byte, p int32) uint32 { return uint32((int32(b) - p) * (int32(b) - p)) }
 	notPrime = bytesSum - uint32(dstBytes[0]) - uint32(dstBytes[24]) - uint32(dstBytes[31]) +
 		square(dstBytes[0], 1) + square(dstBytes[24], 17) + square(dstBytes[31], 8)
-	main[at.notPrime][row] = inverses[notPrime]
+	w.rows.set(at.notPrime, inverses[notPrime])
 	if taken {
-		main[at.dstInverse][row] = inverses[bytesSum]
+		w.rows.set(at.dstInverse, inverses[bytesSum])
 	}
 
 	// The next state is that of the trace. If the VM made another step than the tables prove, some constraint fails.
 	if next.AP >= 1<<28 {
 		return fmt.Errorf("ap is %d, must stay below 2^28", next.AP)
 	}
-	main[at.nextPC][row], main[at.nextAP][row], main[at.nextFP][row] = element(next.PC), element(next.AP), element(next.FP)
+	w.rows.set(at.nextPC, element(next.PC))
+	w.rows.set(at.nextAP, element(next.AP))
+	w.rows.set(at.nextFP, element(next.FP))
 	high := next.AP >> 12
-	main[at.nextAPHigh][row] = elements[high]
+	w.rows.set(at.nextAPHigh, elements[high])
 	w.ranges.words[next.AP&(1<<12-1)]++
 	w.ranges.words[high]++
 	return nil
 }
 
 // result fills what op0 and op1 make, and returns the number that moves a register.
-func (w *stepWorker) result(row int, flags uint32, moves bool, id0, id1 uint32, op0, op1, dst *limbs) (int64, error) {
-	main, at := w.t.main, &w.at
+func (w *stepWorker) result(flags uint32, moves bool, id0, id1 uint32, op0, op1, dst *limbs) (int64, error) {
+	at := &w.at
 	one := elements[1]
-	main[at.used][row] = one
+	w.rows.set(at.used, one)
 	res, wrap := *op1, false
 	switch {
 	case flags&flagAdd != 0:
 		res, wrap = sum(op0, op1)
-		main[at.add][row] = one
-		w.carries(row, op0, op1, &res, wrap)
+		w.rows.set(at.add, one)
+		w.carries(op0, op1, &res, wrap)
 	case flags&flagMul != 0:
 		res = product(op0, op1)
-		main[at.mul][row] = one
+		w.rows.set(at.mul, one)
 		w.products = append(w.products, productRow{[2]uint32{id0, id1}, res})
 	}
 	if flags&flagAssertEq != 0 && res != *dst {
@@ -335,11 +340,11 @@ func (w *stepWorker) result(row int, flags uint32, moves bool, id0, id1 uint32, 
 }
 
 // carries fills the carries of op0 + op1 = res + wrap*P, in groups of 3 bytes.
-func (w *stepWorker) carries(row int, op0, op1, res *limbs, wrap bool) {
-	main, at := w.t.main, &w.at
+func (w *stepWorker) carries(op0, op1, res *limbs, wrap bool) {
+	at := &w.at
 	p := limbs{}
 	if wrap {
-		main[at.wrap][row] = elements[1]
+		w.rows.set(at.wrap, elements[1])
 		p = prime
 	}
 	carry := int64(0)
@@ -347,7 +352,7 @@ func (w *stepWorker) carries(row int, op0, op1, res *limbs, wrap bool) {
 		carry += group(op0, g) + group(op1, g) - group(res, g) - group(&p, g)
 		carry >>= 24 // exact: the equation holds
 		if carry != 0 {
-			main[at.carry+g][row] = signed(carry)
+			w.rows.set(at.carry+g, signed(carry))
 		}
 	}
 }
@@ -363,14 +368,14 @@ func group(l *limbs, g int) int64 {
 }
 
 // decomposition fills the number that moves a register.
-func (w *stepWorker) decomposition(row int, v int64, addressTop uint8) {
-	main, at := w.t.main, &w.at
+func (w *stepWorker) decomposition(v int64, addressTop uint8) {
+	at := &w.at
 	low := uint32(v)
 	if v < 0 {
-		main[at.negative][row] = elements[1]
+		w.rows.set(at.negative, elements[1])
 		low = 0
 		if v < -1 {
-			main[at.below][row] = elements[1]
+			w.rows.set(at.below, elements[1])
 			low = uint32(1<<32 + 1 + v)
 		}
 	}
@@ -380,7 +385,7 @@ func (w *stepWorker) decomposition(row int, v int64, addressTop uint8) {
 	}
 	for i, b := range r {
 		if b != 0 {
-			main[at.result+i][row] = elements[b]
+			w.rows.set(at.result+i, elements[b])
 		}
 	}
 	w.ranges.pair(r[0], r[1])
