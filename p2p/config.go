@@ -24,10 +24,11 @@ const (
 const (
 	defaultProviderValidity = 48 * time.Hour // as long as in the public DHT: long enough to re-provide at leisure
 	defaultMaxGossip        = 1 << 20        // GossipSub refuses larger messages by default, too
-	defaultSendQueueFrames  = 1024           // frames waiting for one peer on one protocol
-	defaultSendQueueBytes   = 32 << 20       // bytes waiting for one peer on one protocol
-	defaultDiscoverEvery    = time.Minute    // longest pause between two looks at the rendezvous record
-	defaultReconnectMax     = time.Minute    // longest pause between two attempts to reach a bootstrap peer
+	defaultFrameTimeout     = 10 * time.Second
+	defaultSendQueueFrames  = 1024        // frames waiting for one peer on one protocol
+	defaultSendQueueBytes   = 32 << 20    // bytes waiting for one peer on one protocol
+	defaultDiscoverEvery    = time.Minute // longest pause between two looks at the rendezvous record
+	defaultReconnectMax     = time.Minute // longest pause between two attempts to reach a bootstrap peer
 )
 
 // Reachability says what the node knows about its own addresses.
@@ -107,6 +108,9 @@ type Limits struct {
 	// SendQueueFrames and SendQueueBytes bound what waits for one peer on one one-way protocol. 0: 1,024 and 32 MiB.
 	SendQueueFrames int
 	SendQueueBytes  int
+	// FrameTimeout is how long a one-way frame may take from its first byte to its last, and a write to be taken by
+	// the peer. 0: 10 s.
+	FrameTimeout time.Duration
 }
 
 // Validate checks a configuration and returns one error that names the field.
@@ -150,7 +154,7 @@ func (c Config) Validate() error {
 		return errors.New("p2p: ProviderValidity, DiscoverEvery and ReconnectMax cannot be negative")
 	}
 	l := c.Limits
-	if l.Memory < 0 || l.Connections < 0 || l.MaxGossip < 0 || l.SendQueueFrames < 0 || l.SendQueueBytes < 0 {
+	if l.Memory < 0 || l.Connections < 0 || l.MaxGossip < 0 || l.SendQueueFrames < 0 || l.SendQueueBytes < 0 || l.FrameTimeout < 0 {
 		return errors.New("p2p: Limits cannot be negative: use 0 for the computed ones")
 	}
 	return nil
@@ -174,6 +178,7 @@ func (c Config) withDefaults() Config {
 	seti(&c.Limits.MaxGossip, defaultMaxGossip)
 	seti(&c.Limits.SendQueueFrames, defaultSendQueueFrames)
 	seti(&c.Limits.SendQueueBytes, defaultSendQueueBytes)
+	set(&c.Limits.FrameTimeout, defaultFrameTimeout)
 	if c.Validators == nil {
 		c.Validators = func() []peer.ID { return nil }
 	}

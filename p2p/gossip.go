@@ -175,6 +175,7 @@ func (h *Host) startGossip() error {
 		pubsub.WithNoAuthor(),
 		pubsub.WithMessageIdFn(messageID),
 		pubsub.WithPeerScore(score, thresholds),
+		pubsub.WithPeerScoreInspect(func(m map[peer.ID]float64) { h.scores.Store(&m) }, time.Second),
 		pubsub.WithPeerExchange(false),
 		// In a small cell the mesh is everyone, so a flood makes no more copies than the mesh would, and a frame
 		// published before the first heartbeat has made the mesh is not lost. In a large one it would be n-1 copies

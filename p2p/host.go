@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
@@ -24,6 +25,7 @@ import (
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 )
 
 const (
@@ -45,6 +47,7 @@ type Host struct {
 	metrics    *metrics
 	standing   *standing
 	validators validatorSet
+	scores     atomic.Pointer[map[peer.ID]float64] // of GossipSub, with standing's points in them
 	topics     topicTable
 	known      *knownPeers
 	provided   providedSet
@@ -69,7 +72,7 @@ type PeerInfo struct {
 	Relayed   bool     // only through a relay
 	Validator bool     // on the allow-list
 	Agent     string   // what it calls itself; not to be trusted
-	Score     float64  // points it collected here: zero or less
+	Score     float64  // its gossip score, up to a second old: below -400 it is ignored
 	Streams   int
 	Since     time.Time
 }
@@ -126,6 +129,9 @@ func (h *Host) start() error {
 	}
 	h.wg.Go(func() { h.watchPeers(sub) })
 	h.wg.Go(h.watchValidators)
+	if err := h.listen(); err != nil {
+		return err
+	}
 	return h.startDiscovery()
 }
 
@@ -137,10 +143,6 @@ func (h *Host) startHost() error {
 		return err
 	}
 	h.limits = lim
-	listen, err := parseAddrs(cfg.Listen)
-	if err != nil {
-		return err
-	}
 	announce, err := parseAddrs(cfg.Announce)
 	if err != nil {
 		return err
@@ -164,6 +166,7 @@ func (h *Host) startHost() error {
 		libp2p.ResourceManager(rm),
 		libp2p.ConnectionManager(cm),
 		libp2p.ConnectionGater(g),
+		libp2p.DialRanker(rankDials),
 		libp2p.UserAgent(userAgent),
 		libp2p.ProtocolVersion("fatty/" + cfg.Chain),
 		libp2p.NonPublicAddrPublishing(cfg.AllowPrivate),
@@ -174,11 +177,8 @@ func (h *Host) startHost() error {
 			return outwardAddrs(own, cfg.AllowPrivate)
 		}),
 	}
-	if len(listen) > 0 {
-		opts = append(opts, libp2p.ListenAddrs(listen...))
-	} else {
-		opts = append(opts, libp2p.NoListenAddrs)
-	}
+	// The host listens at the end of start, when there is someone to answer.
+	opts = append(opts, libp2p.NoListenAddrs)
 	if cfg.Registerer != nil {
 		opts = append(opts, libp2p.PrometheusRegisterer(cfg.Registerer))
 	} else {
@@ -190,9 +190,49 @@ func (h *Host) startHost() error {
 	}
 	h.host, err = libp2p.New(opts...)
 	if err != nil {
-		return fmt.Errorf("p2p: starting the host on %v: is a port in use, or an address not of this machine? %w", cfg.Listen, err)
+		return fmt.Errorf("p2p: starting the host: %w", err)
 	}
 	return nil
+}
+
+// listen opens every configured address. libp2p itself is content with one of them, and an operator who asked for two
+// would not learn that only one works.
+func (h *Host) listen() error {
+	addrs, err := parseAddrs(h.cfg.Listen)
+	if err != nil {
+		return err
+	}
+	for _, a := range addrs {
+		if err := h.host.Network().Listen(a); err != nil {
+			return fmt.Errorf("p2p: listening on %s: is the port in use, or the address not of this machine? Choose another or end the other program: %w", a, err)
+		}
+	}
+	return nil
+}
+
+// rankDials prefers TCP over QUIC on loopback, where it moves twice as much for the same CPU; elsewhere libp2p's own
+// order holds (QUIC first).
+func rankDials(addrs []ma.Multiaddr) []network.AddrDelay {
+	var local, other []ma.Multiaddr
+	tcpToo := false
+	for _, a := range addrs {
+		if manet.IsIPLoopback(a) {
+			local = append(local, a)
+			_, err := a.ValueForProtocol(ma.P_TCP)
+			tcpToo = tcpToo || err == nil
+			continue
+		}
+		other = append(other, a)
+	}
+	out := swarm.DefaultDialRanker(other)
+	for _, a := range local {
+		var delay time.Duration
+		if _, err := a.ValueForProtocol(ma.P_TCP); err != nil && tcpToo {
+			delay = swarm.PrivateTCPDelay
+		}
+		out = append(out, network.AddrDelay{Addr: a, Delay: delay})
+	}
+	return out
 }
 
 // reachOptions adds what a configuration says about NATs and relays.
@@ -333,6 +373,13 @@ func (h *Host) refreshValidators() {
 	}
 }
 
+func (h *Host) score(id peer.ID) float64 {
+	if m := h.scores.Load(); m != nil {
+		return (*m)[id]
+	}
+	return 0
+}
+
 func (h *Host) connectedAtAll(id peer.ID) bool { return len(h.host.Network().ConnsToPeer(id)) > 0 }
 
 // penalize notes misbehaviour and cuts the peer off when it has gone on for too long.
@@ -391,7 +438,7 @@ func (h *Host) Peers() []PeerInfo {
 	sortPeers(ids)
 	out := make([]PeerInfo, 0, len(ids))
 	for _, id := range ids {
-		info := PeerInfo{ID: id, Validator: h.validators.has(id), Score: h.standing.score(id), Relayed: true}
+		info := PeerInfo{ID: id, Validator: h.validators.has(id), Score: h.score(id), Relayed: true}
 		for _, c := range h.host.Network().ConnsToPeer(id) {
 			info.Addrs = append(info.Addrs, c.RemoteMultiaddr().String())
 			info.Inbound = info.Inbound || c.Stat().Direction == network.DirInbound

@@ -16,13 +16,12 @@ import (
 // One-way frames go on one stream for each peer and protocol, which stays open. Nothing waits for more frames to
 // come: the writer takes what is queued and writes it at once.
 const (
-	messageStreams   = 4                // inbound streams one peer may keep open on one protocol; a reconnect needs two
-	messageBuffer    = 32 << 10         // read buffer of an inbound stream
-	messageTimeout   = 10 * time.Second // for a frame that has begun to arrive, and for a write to be taken
-	messagePerSecond = 1024             // frames a second read from a peer that is no validator; more wait in its stream
-	openTimeout      = 5 * time.Second  // for opening the stream on a connection that exists
-	coalesceBytes    = 256 << 10        // queued frames are written together up to this
-	drainOnFailure   = 2                // attempts for what is queued: a stream may have broken while it was idle
+	messageStreams   = 4               // inbound streams one peer may keep open on one protocol; a reconnect needs two
+	messageBuffer    = 32 << 10        // read buffer of an inbound stream
+	messagePerSecond = 1024            // frames a second read from a peer that is no validator; more wait in its stream
+	openTimeout      = 5 * time.Second // for opening the stream on a connection that exists
+	coalesceBytes    = 256 << 10       // queued frames are written together up to this
+	drainOnFailure   = 2               // attempts for what is queued: a stream may have broken while it was idle
 )
 
 // ErrQueueFull is returned by Send when the peer does not take frames as fast as they are sent.
@@ -124,7 +123,7 @@ func (m *messageHandler) read(s network.Stream, from peer.ID) error {
 			}
 		}
 		if !wholeFrame(r) {
-			if err := s.SetReadDeadline(time.Now().Add(messageTimeout)); err != nil {
+			if err := s.SetReadDeadline(time.Now().Add(m.h.cfg.Limits.FrameTimeout)); err != nil {
 				return err
 			}
 		}
@@ -322,7 +321,7 @@ func (s *sender) write() {
 					break
 				}
 			}
-			if err = stream.SetWriteDeadline(time.Now().Add(messageTimeout)); err == nil {
+			if err = stream.SetWriteDeadline(time.Now().Add(s.h.cfg.Limits.FrameTimeout)); err == nil {
 				_, err = stream.Write(buf)
 			}
 			if err == nil {
