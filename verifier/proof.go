@@ -1,0 +1,259 @@
+package verifier
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/seed06907907/fatty/verifier/cairo"
+	"github.com/seed06907907/fatty/verifier/field"
+	"github.com/seed06907907/fatty/verifier/hash"
+	"github.com/seed06907907/fatty/verifier/stark"
+)
+
+// A run proof, all numbers big-endian:
+//
+//	"FATTYRUN" | version u16 | parameter set u8 | component set u8
+//	life 32 | anchor 32
+//	program: builtins u16 | felts u32 | log2 rows u8 | a root of 32 bytes for each pinned size
+//	log2 height u8 for each component of the set
+//	public data (see verifier/cairo)
+//	the STARK (see verifier/stark)
+const (
+	proofMagic = "FATTYRUN"
+	// ProofVersion is the version that this verifier reads and this prover writes. A change to the tables, the transcript or
+	// the format takes the next number; genesis files name the versions that a ledger accepts.
+	ProofVersion = 1
+	coreSet      = 1
+	headBytes    = len(proofMagic) + 2 + 1 + 1 + 32 + 32 + idBytes
+	// MaxProofBytes bounds a proof, as an attachment of a transaction and as the content of a file.
+	MaxProofBytes = 4 << 20
+)
+
+// Errors that callers branch on.
+var (
+	// ErrFormat is wrapped for bytes that are no proof of a version that this verifier reads.
+	ErrFormat = errors.New("not a proof of a known form")
+	// ErrVersion is wrapped for a proof of a version or parameter set that the caller does not accept.
+	ErrVersion = errors.New("the proof's version or parameters are not accepted here")
+	// ErrInvalid is wrapped for a well-formed proof that does not hold.
+	ErrInvalid = errors.New("the proof does not hold")
+)
+
+// The levels that parameter sets are made for, in proven bits.
+const (
+	Security100 = 100
+	Security124 = 124
+)
+
+// parameterSet names parameters by a number that is never reused. The proof names one; whether it is accepted is the
+// verifier's own decision.
+type parameterSet struct {
+	id       byte
+	security int
+	params   stark.Params
+}
+
+var parameterSets = func() (out []parameterSet) {
+	for i, n := range pinnedSizes {
+		out = append(out, parameterSet{byte(1 + i), Security100, stark.Proven100(n)}, parameterSet{byte(17 + i), Security124, stark.Proven124(n)})
+	}
+	return out
+}()
+
+// Accept is what a verifier takes, from its own configuration.
+type Accept struct {
+	Versions []uint16 // proof versions; nil for ProofVersion alone
+	Security int      // least proven bits of a parameter set: Security100 or Security124; 0 for Security100
+}
+
+func (a Accept) check(version uint16, set parameterSet) error {
+	ok := len(a.Versions) == 0 && version == ProofVersion
+	for _, v := range a.Versions {
+		ok = ok || v == version
+	}
+	if !ok || version != ProofVersion {
+		return fmt.Errorf("version %d: %w", version, ErrVersion)
+	}
+	if want := max(a.Security, Security100); set.security < want {
+		return fmt.Errorf("parameters of %d bits, at least %d asked: %w", set.security, want, ErrVersion)
+	}
+	return nil
+}
+
+// Head is the part of a run proof before the STARK: together with the verifier's own constants it is the whole statement.
+type Head struct {
+	set        parameterSet
+	Life       [32]byte
+	Anchor     [32]byte
+	program    *programID
+	LogHeights []int // of the components of cairo.Core
+	Public     *cairo.PublicData
+}
+
+// NewHead makes the head of a proof about a program; security is a level of a parameter set, logN a pinned size.
+func NewHead(p Program, security, logN int, life, anchor [32]byte, logHeights []int, public *cairo.PublicData) (*Head, error) {
+	id, err := p.id()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range parameterSets {
+		if s.security == security && s.params.LogN == logN {
+			return &Head{set: s, Life: life, Anchor: anchor, program: id, LogHeights: logHeights, Public: public}, nil
+		}
+	}
+	return nil, fmt.Errorf("no parameters of %d bits for 2^%d rows: %w", security, logN, ErrVersion)
+}
+
+// Key is the key of the program that the proof is about.
+func (h *Head) Key() Key { return h.program.Key() }
+
+// Instance returns what the STARK's verifier checks, and its prover proves.
+func (h *Head) Instance() (*stark.Instance, error) {
+	if err := h.Public.Check(h.LogHeights); err != nil {
+		return nil, err
+	}
+	if h.Public.Builtins != h.program.builtins {
+		return nil, fmt.Errorf("public data of other builtins than the program's: %w", ErrFormat)
+	}
+	params := h.set.params
+	at := -1
+	for i, n := range pinnedSizes {
+		if n == params.LogN {
+			at = i
+		}
+	}
+	if at < 0 {
+		return nil, fmt.Errorf("2^%d rows is no pinned size: %w", params.LogN, ErrFormat)
+	}
+	set := cairo.Core()
+	inst := &stark.Instance{Set: set, Params: params, LogHeights: h.LogHeights, Scalars: h.Public.Scalars(),
+		Preprocessed: preprocessedRoots[at], Program: h.program.roots[at], ProgramLogHeight: h.program.logHeight,
+		PublicSum: h.Public.PublicSum}
+	num := func(vs ...uint64) {
+		for _, v := range vs {
+			inst.Public = append(inst.Public, field.New(v))
+		}
+	}
+	num(ProofVersion, uint64(h.set.id), coreSet)
+	for _, d := range [][32]byte{h.Life, h.Anchor} {
+		for i := 0; i < len(d); i += 2 {
+			num(uint64(d[i])<<8 | uint64(d[i+1]))
+		}
+	}
+	key, err := wordsOf(h.program.Key())
+	if err != nil {
+		return nil, err
+	}
+	inst.Public = append(inst.Public, key[:]...)
+	inst.Public = append(inst.Public, h.Public.Words()...)
+	return inst, nil
+}
+
+// Encode writes a whole proof.
+func (h *Head) Encode(inst *stark.Instance, proof *stark.Proof) ([]byte, error) {
+	tail, err := proof.Encode(inst)
+	if err != nil {
+		return nil, err
+	}
+	b := append([]byte(proofMagic), 0, ProofVersion, h.set.id, coreSet)
+	b = append(append(b, h.Life[:]...), h.Anchor[:]...)
+	b = append(b, h.program.encode()...)
+	for _, k := range h.LogHeights {
+		b = append(b, byte(k))
+	}
+	return append(append(b, h.Public.Encode()...), tail...), nil
+}
+
+// decodeHead reads a proof's head and returns the STARK's bytes behind it.
+func decodeHead(b []byte, accept Accept) (*Head, []byte, error) {
+	if len(b) > MaxProofBytes {
+		return nil, nil, fmt.Errorf("%d bytes, at most %d: %w", len(b), MaxProofBytes, ErrFormat)
+	}
+	heights := len(cairo.Core().Components)
+	if len(b) < headBytes+heights || !bytes.HasPrefix(b, []byte(proofMagic)) {
+		return nil, nil, fmt.Errorf("it does not begin as a run proof: %w", ErrFormat)
+	}
+	r := b[len(proofMagic):]
+	version, setID, components := binary.BigEndian.Uint16(r), r[2], r[3]
+	h := &Head{}
+	for _, s := range parameterSets {
+		if s.id == setID {
+			h.set = s
+		}
+	}
+	if h.set.id == 0 || components != coreSet {
+		return nil, nil, fmt.Errorf("parameter set %d, component set %d: %w", setID, components, ErrVersion)
+	}
+	if err := accept.check(version, h.set); err != nil {
+		return nil, nil, err
+	}
+	r = r[4:]
+	copy(h.Life[:], r)
+	copy(h.Anchor[:], r[32:])
+	var err error
+	if h.program, err = decodeID(r[64 : 64+idBytes]); err != nil {
+		return nil, nil, err
+	}
+	r = r[64+idBytes:]
+	for _, k := range r[:heights] {
+		h.LogHeights = append(h.LogHeights, int(k))
+	}
+	r = r[heights:]
+	public, n, err := cairo.DecodePublicData(r, h.program.builtins)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", err, ErrFormat)
+	}
+	h.Public = public
+	return h, r[n:], nil
+}
+
+// Verify checks a run proof and returns what it says. It is a pure function of the bytes, of accept, and of constants of
+// this package; it takes tens of milliseconds and memory in proportion to the bytes.
+func Verify(proof []byte, accept Accept) (Statement, error) {
+	h, tail, err := decodeHead(proof, accept)
+	if err != nil {
+		return Statement{}, err
+	}
+	inst, err := h.Instance()
+	if err != nil {
+		return Statement{}, fmt.Errorf("%w: %w", err, ErrInvalid)
+	}
+	p, err := stark.DecodeProof(tail, inst)
+	if err != nil {
+		return Statement{}, fmt.Errorf("%w: %w", err, ErrFormat)
+	}
+	if err := stark.Verify(inst, p); err != nil {
+		return Statement{}, fmt.Errorf("%w: %w", err, ErrInvalid)
+	}
+	level, err := ShapeOf(inst).Level()
+	if err != nil {
+		return Statement{}, err
+	}
+	s := Statement{Kind: KindRun, Key: h.Key(), Life: h.Life, Anchor: h.Anchor, Level: level}
+	for _, c := range h.Public.Output {
+		s.Output = append(s.Output, c.Value)
+	}
+	return s, nil
+}
+
+// ShapeOf returns what the security calculator needs of an instance.
+func ShapeOf(inst *stark.Instance) Shape {
+	p := inst.Params
+	s := Shape{LogN: p.LogN, LogBlowup: p.LogBlowup, Degree: field.Degree, Queries: p.Queries, Grind: p.QueryGrind,
+		FoldLog: p.FoldLog, FinalLog: p.FinalLog, MaxDegree: 3, Points: 3, Fractions: stark.PublicLookups}
+	// Preprocessed columns: three of the byte table and one counter a height; the program's; two halves of the composition.
+	s.Words = 2 + 3 + p.LogN + len(inst.LogHeights)*2
+	for i, c := range inst.Set.Components {
+		s.Words += len(c.Main) + len(c.Batches) + len(c.Fixed)
+		s.Constraints += len(c.Constraints) + len(c.Batches)
+		s.Fractions += float64(len(c.Lookups)) * float64(uint64(1)<<inst.LogHeights[i])
+	}
+	s.TupleLen = 1 + stark.WidestRelation(inst.Set)
+	return s
+}
+
+// preprocessedRoots are the roots of Core's preprocessed tree, one for each pinned size, blow-up 2. A test computes them
+// anew.
+var preprocessedRoots = [len(pinnedSizes)]hash.Digest{}
