@@ -1,0 +1,191 @@
+// Package toy describes a small set of tables that has one of everything a proof can have, and makes traces of it: for
+// tests of the prover and verifier.
+//
+// Component cube uses values of a counted table and yields their cubes to the public data; pairs looks up the fixed table of
+// squares and the program; table and squares yield; code is the program table.
+package toy
+
+import (
+	"context"
+	"math/rand/v2"
+
+	"github.com/consensys/gnark-crypto/field/koalabear"
+
+	"github.com/seed06907907/fatty/prover/stark"
+	"github.com/seed06907907/fatty/verifier/air"
+	"github.com/seed06907907/fatty/verifier/field"
+	vstark "github.com/seed06907907/fatty/verifier/stark"
+)
+
+// The relations of the set.
+var (
+	Count  = air.NewRelation(1, "Count", 1, "yield: table only, by its row's number")
+	Square = air.NewRelation(2, "Square", 2, "yield: squares only, preprocessed")
+	Code   = air.NewRelation(3, "Code", 3, "yield: code only, preprocessed, multiplicity free")
+	Result = air.NewRelation(4, "Result", 2, "yield: cube; use: public data")
+)
+
+// SquaresLogHeight is the height of the fixed table.
+const SquaresLogHeight = 4
+
+// Set describes the tables. Its order puts a short fixed table first.
+func Set() *air.Set {
+	squares := air.NewBuilder("squares", SquaresLogHeight)
+	squares.YieldTimes(Square, squares.Main("times"), squares.Table("x"), squares.Table("x^2"))
+
+	table := air.NewBuilder("table", air.AnyHeight)
+	table.YieldTimes(Count, table.Main("times"), table.Seq())
+
+	code := air.NewBuilder("code", air.AnyHeight)
+	times := code.Main("times")
+	code.YieldTimes(Code, times, code.Seq().Plus(1), code.Program("op"), code.Program("arg"))
+
+	cube := air.NewBuilder("cube", air.AnyHeight)
+	on, v, c := cube.Bit("on"), cube.Main("v"), cube.Main("c")
+	cube.Equal("c is the cube of v", c, v.Mul(v).Mul(v))
+	cube.Use(Count, on, v)
+	cube.Use(Count, cube.Const(1), cube.Const(3))
+	// The first row is public: on there by the sum.
+	pub := cube.Bit("public")
+	cube.Zero("public rows are on", pub.Mul(on.Not()))
+	cube.Yield(Result, pub, v, c.Add(cube.Param("offset")))
+
+	pairs := air.NewBuilder("pairs", air.AnyHeight)
+	x, y, pc, op, arg := pairs.Main("x"), pairs.Main("y"), pairs.Main("pc"), pairs.Main("op"), pairs.Main("arg")
+	pairs.Use(Square, pairs.Param("enabler"), x, y)
+	pairs.Use(Code, pairs.Const(1), pc, op, arg)
+	pairs.Equal("y is the square of x where enabled", pairs.Param("enabler").Mul(y.Sub(x.Mul(x))), pairs.Const(0))
+	// A degree-2 tuple entry takes a column of its own.
+	pairs.Use(Count, pairs.Const(1), x.Mul(x).Sub(y).Mul(pairs.Param("enabler")))
+
+	set, err := air.NewSet("toy", squares.MustBuild(), table.MustBuild(), code.MustBuild(), cube.MustBuild(), pairs.MustBuild())
+	if err != nil {
+		panic(err)
+	}
+	return set
+}
+
+// The components' places in the set.
+const (
+	Squares = iota
+	Table
+	Program
+	Cube
+	Pairs
+)
+
+// Params are reduced parameters: of no security, fast.
+func Params(logN int) vstark.Params {
+	return vstark.Params{LogN: logN, LogBlowup: 1, Queries: 12, QueryGrind: 4, FoldLog: 2, FinalLog: 2}
+}
+
+// Case is a satisfied instance with its trace.
+type Case struct {
+	Inst    *vstark.Instance
+	Pre     *stark.Fixed
+	Prog    *stark.Fixed
+	Trace   *stark.Trace
+	Outputs [][2]field.Element // public tuples of Result
+}
+
+// Heights of the components that have no fixed one.
+type Heights struct{ Table, Code, Cube, Pairs int }
+
+// Offset and Enabler are the scalars of cube and pairs.
+const (
+	Offset  = 5
+	Enabler = 1
+)
+
+// New makes a satisfied case.
+func New(p vstark.Params, h Heights, seed uint64) (*Case, error) {
+	ctx := context.Background()
+	set := Set()
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	col := func(k int) koalabear.Vector { return make(koalabear.Vector, 1<<k) }
+	xs, x2 := col(SquaresLogHeight), col(SquaresLogHeight)
+	for i := range xs {
+		xs[i].SetUint64(uint64(i))
+		x2[i].SetUint64(uint64(i * i))
+	}
+	pre, err := stark.CommitPreprocessed(ctx, set, p, map[string]koalabear.Vector{"x": xs, "x^2": x2})
+	if err != nil {
+		return nil, err
+	}
+	op, arg := col(h.Code), col(h.Code)
+	for i := range op {
+		op[i].SetUint64(rnd.Uint64N(1 << 20))
+		arg[i].SetUint64(rnd.Uint64N(1 << 30))
+	}
+	prog, err := stark.CommitProgram(ctx, set, p, map[string]koalabear.Vector{"op": op, "arg": arg})
+	if err != nil {
+		return nil, err
+	}
+	tr := &stark.Trace{Main: make([][]koalabear.Vector, 5)}
+	squareTimes, tableTimes, codeTimes := col(SquaresLogHeight), col(h.Table), col(h.Code)
+	one := field.New(1)
+	add := func(v koalabear.Vector, i uint64) { v[i].Add(&v[i], &one) }
+
+	on, v, c, pub := col(h.Cube), col(h.Cube), col(h.Cube), col(h.Cube)
+	cs := &Case{Pre: pre, Prog: prog, Trace: tr}
+	for i := range v {
+		val := rnd.Uint64N(1 << h.Table)
+		v[i].SetUint64(val)
+		c[i].Square(&v[i]).Mul(&c[i], &v[i])
+		if i%3 != 1 {
+			on[i] = one
+			add(tableTimes, val)
+		}
+		add(tableTimes, 3)
+		if i%8 == 0 {
+			pub[i] = one
+			out := c[i]
+			off := field.New(Offset)
+			out.Add(&out, &off)
+			cs.Outputs = append(cs.Outputs, [2]field.Element{v[i], out})
+			if on[i].IsZero() {
+				on[i] = one
+				add(tableTimes, val)
+			}
+		}
+	}
+	x, y, pc, po, pa := col(h.Pairs), col(h.Pairs), col(h.Pairs), col(h.Pairs), col(h.Pairs)
+	for i := range x {
+		val := rnd.Uint64N(1 << SquaresLogHeight)
+		x[i].SetUint64(val)
+		y[i].SetUint64(val * val)
+		add(squareTimes, val)
+		at := rnd.Uint64N(1 << h.Code)
+		pc[i].SetUint64(at + 1)
+		po[i], pa[i] = op[at], arg[at]
+		add(codeTimes, at)
+		add(tableTimes, 0)
+	}
+	tr.Main[Squares] = []koalabear.Vector{squareTimes}
+	tr.Main[Table] = []koalabear.Vector{tableTimes}
+	tr.Main[Program] = []koalabear.Vector{codeTimes}
+	tr.Main[Cube] = []koalabear.Vector{on, v, c, pub}
+	tr.Main[Pairs] = []koalabear.Vector{x, y, pc, po, pa}
+	cs.Inst = &vstark.Instance{
+		Set: set, Params: p,
+		LogHeights:   []int{SquaresLogHeight, h.Table, h.Code, h.Cube, h.Pairs},
+		Scalars:      [][]field.Element{nil, nil, nil, {field.New(Offset)}, {field.New(Enabler)}},
+		Preprocessed: pre.Root(), Program: prog.Root(), ProgramLogHeight: h.Code,
+		Public: []field.Element{field.New(1), field.New(2), field.New(seed)},
+	}
+	cs.Inst.PublicSum = cs.publicSum
+	return cs, nil
+}
+
+func (c *Case) publicSum(fp vstark.Fingerprint) (field.Ext, error) {
+	var nums []field.Element
+	var dens []field.Ext
+	for _, o := range c.Outputs {
+		d, err := fp.Of(Result, o[0], o[1])
+		if err != nil {
+			return d, err
+		}
+		nums, dens = append(nums, field.New(1)), append(dens, d)
+	}
+	return vstark.Sum(nums, dens)
+}

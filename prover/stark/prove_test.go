@@ -1,0 +1,66 @@
+package stark_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/seed06907907/fatty/prover/stark"
+	"github.com/seed06907907/fatty/prover/stark/internal/toy"
+	vstark "github.com/seed06907907/fatty/verifier/stark"
+)
+
+func prove(t testing.TB, c *toy.Case) *vstark.Proof {
+	t.Helper()
+	p, err := stark.Prove(context.Background(), c.Inst, c.Pre, c.Prog, c.Trace, stark.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func newCase(t testing.TB, p vstark.Params, h toy.Heights, seed uint64) *toy.Case {
+	t.Helper()
+	c, err := toy.New(p, h, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// An honest proof is accepted whatever the heights: short first, tall first, all shorter than the pinned size, blow-up 2
+// to 8, all arities of folds.
+func TestHonestProofIsAccepted(t *testing.T) {
+	for i, c := range []struct {
+		p vstark.Params
+		h toy.Heights
+	}{
+		{toy.Params(4), toy.Heights{Table: 4, Code: 4, Cube: 4, Pairs: 4}},
+		{toy.Params(6), toy.Heights{Table: 4, Code: 5, Cube: 6, Pairs: 4}},
+		{toy.Params(6), toy.Heights{Table: 6, Code: 4, Cube: 4, Pairs: 5}},
+		{toy.Params(7), toy.Heights{Table: 5, Code: 4, Cube: 4, Pairs: 5}},
+		{toy.Params(10), toy.Heights{Table: 4, Code: 10, Cube: 9, Pairs: 8}},
+		{vstark.Params{LogN: 6, LogBlowup: 2, Queries: 3, QueryGrind: 0, FoldLog: 3, FinalLog: 0}, toy.Heights{Table: 5, Code: 4, Cube: 6, Pairs: 4}},
+		{vstark.Params{LogN: 7, LogBlowup: 3, Queries: 40, QueryGrind: 6, FoldLog: 4, FinalLog: 5}, toy.Heights{Table: 5, Code: 7, Cube: 6, Pairs: 4}},
+		{vstark.Params{LogN: 5, LogBlowup: 1, Queries: 60, QueryGrind: 1, FoldLog: 1, FinalLog: 3}, toy.Heights{Table: 5, Code: 5, Cube: 4, Pairs: 4}},
+	} {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			cs := newCase(t, c.p, c.h, uint64(i))
+			p := prove(t, cs)
+			if err := vstark.Verify(cs.Inst, p); err != nil {
+				t.Fatal(err)
+			}
+			b, err := p.Encode(cs.Inst)
+			if err != nil {
+				t.Fatal(err)
+			}
+			q, err := vstark.DecodeProof(b, cs.Inst)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := vstark.Verify(cs.Inst, q); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

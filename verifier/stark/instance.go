@@ -1,0 +1,156 @@
+package stark
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/seed06907907/fatty/verifier/air"
+	"github.com/seed06907907/fatty/verifier/field"
+	"github.com/seed06907907/fatty/verifier/hash"
+)
+
+// Instance is everything that the verifier knows beside the proof.
+type Instance struct {
+	Set        *air.Set
+	Params     Params
+	LogHeights []int             // log2 of the rows of each component of Set
+	Scalars    [][]field.Element // values of each component's Params
+
+	Preprocessed hash.Digest // root of the preprocessed tree: a constant of (set, LogN, LogBlowup)
+
+	// Program is the root of the program tree, from the program's key, and ProgramLogHeight the log2 of its rows. Both are
+	// zero for a set without a program table.
+	Program          hash.Digest
+	ProgramLogHeight int
+
+	// Public are the words of the statement, absorbed before everything the prover commits to.
+	Public []field.Element
+
+	// PublicSum returns the sum of the lookup fractions of the public data, uses positive and yields negative; nil for none.
+	// There must be fewer than PublicLookups of them.
+	PublicSum func(Fingerprint) (field.Ext, error)
+}
+
+// PublicLookups bounds the number of fractions in Instance.PublicSum. It enters the bound on uses of a relation.
+const PublicLookups = 1 << 20
+
+// MaxPublicWords bounds Instance.Public: the transcript's length word counts to 2^31.
+const MaxPublicWords = 1 << 24
+
+// ErrInstance is wrapped by every error about an instance that fits no proof.
+var ErrInstance = errors.New("the proof's shape is not one of this set of tables")
+
+// Fingerprint compresses a tuple of a relation to the denominator of its lookup fraction.
+type Fingerprint struct{ Z, Alpha field.Ext }
+
+// Of returns id + alpha v_0 + .. + alpha^w v_w-1 - z. The tuple must have the relation's width.
+func (f Fingerprint) Of(r *air.Relation, tuple ...field.Element) (field.Ext, error) {
+	if len(tuple) != r.Width {
+		return field.Ext{}, fmt.Errorf("relation %s: tuple of %d, want %d: %w", r.Name, len(tuple), r.Width, ErrInstance)
+	}
+	var d field.Ext
+	for i := len(tuple) - 1; i >= 0; i-- {
+		d.B0.A0.Add(&d.B0.A0, &tuple[i])
+		d.Mul(&d, &f.Alpha)
+	}
+	id := field.New(uint64(r.ID))
+	d.B0.A0.Add(&d.B0.A0, &id)
+	d.Sub(&d, &f.Z)
+	return d, nil
+}
+
+// Sum returns the sum over fractions numerator/denominator; a zero denominator is an error.
+func Sum(numerators []field.Element, denominators []field.Ext) (s field.Ext, err error) {
+	if len(numerators) != len(denominators) {
+		return s, fmt.Errorf("%d numerators and %d denominators: %w", len(numerators), len(denominators), ErrInstance)
+	}
+	for i := range denominators {
+		if denominators[i].IsZero() {
+			return s, fmt.Errorf("a lookup's denominator is zero: %w", ErrInstance)
+		}
+		var f field.Ext
+		f.Inverse(&denominators[i])
+		s = field.Add(s, field.Scale(f, numerators[i]))
+	}
+	return s, nil
+}
+
+// Identity returns the SHA-256 of everything that a set's description says, as 16 words of 16 bits. It is absorbed by
+// every transcript, so that a proof made under one description is none under another.
+func Identity(s *air.Set) [16]field.Element {
+	h := sha256.New()
+	buf := make([]byte, 0, 1<<12)
+	num := func(vs ...int64) {
+		for _, v := range vs {
+			buf = binary.BigEndian.AppendUint64(buf, uint64(v))
+		}
+	}
+	text := func(s string) {
+		num(int64(len(s)))
+		buf = append(buf, s...)
+	}
+	flag := func(b bool) {
+		if b {
+			buf = append(buf, 1)
+		} else {
+			buf = append(buf, 0)
+		}
+	}
+	flush := func() {
+		h.Write(buf) // never fails
+		buf = buf[:0]
+	}
+	text(s.Name)
+	num(int64(len(s.Components)))
+	for _, c := range s.Components {
+		text(c.Name)
+		num(int64(c.LogHeight), int64(len(c.Main)), int64(len(c.Fixed)), int64(len(c.Params)), int64(len(c.Nodes)),
+			int64(len(c.Constraints)), int64(len(c.Lookups)), int64(len(c.Batches)))
+		for _, m := range c.Main {
+			text(m)
+		}
+		for _, f := range c.Fixed {
+			num(int64(f.Kind))
+			text(f.Name)
+		}
+		for _, p := range c.Params {
+			text(p)
+		}
+		for _, n := range c.Nodes {
+			buf = append(buf, byte(n.Op))
+			buf = binary.BigEndian.AppendUint32(buf, uint32(n.Index))
+			buf = binary.BigEndian.AppendUint32(buf, uint32(n.A))
+			buf = binary.BigEndian.AppendUint32(buf, uint32(n.B))
+			buf = binary.BigEndian.AppendUint32(buf, uint32(n.Value.Uint64()))
+		}
+		for _, k := range c.Constraints {
+			text(k.Label)
+			num(int64(k.Root))
+		}
+		for _, l := range c.Lookups {
+			num(int64(l.Relation.ID), int64(l.Relation.Width), int64(l.Numerator), int64(len(l.Tuple)))
+			text(l.Relation.Name)
+			flag(l.Yield)
+			flag(l.Unit)
+			for _, x := range l.Tuple {
+				num(int64(x))
+			}
+		}
+		for _, b := range c.Batches {
+			num(int64(len(b)))
+			for _, x := range b {
+				num(int64(x))
+			}
+		}
+		flush()
+	}
+	flush()
+	sum := h.Sum(nil)
+	var out [16]field.Element
+	for i := range out {
+		out[i] = field.New(uint64(sum[2*i])<<8 | uint64(sum[2*i+1]))
+	}
+	return out
+}
