@@ -53,6 +53,9 @@ func hintOpening(c *hintContext) error {
 			return fmt.Errorf("the opening: %w", errNotFelt)
 		}
 	}
+	if opening == nil {
+		opening = []value{} // an empty opening is handed on too
+	}
 	c.setOpening(opening)
 	return nil
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -26,6 +28,7 @@ type (
 		// Scope is the outermost hint scope at the start: what a host can preset, such as a path in a tree.
 		Scope    map[string]json.RawMessage
 		Output   []string
+		Opening  []string // nil: none was handed on
 		Builtins map[string]int
 		hintRun
 		Proof *hintRun `json:"proof_mode"`
@@ -43,7 +46,7 @@ type (
 
 const hintTestSteps = 1 << 17
 
-var hintPrograms = []string{"math", "arrays", "dicts", "uint256", "hashes", "merkle"}
+var hintPrograms = []string{"math", "arrays", "dicts", "uint256", "hashes", "merkle", "opening"}
 
 func loadHintProgram(t testing.TB, name string) (*Program, hintFile) {
 	t.Helper()
@@ -188,6 +191,9 @@ func checkHintRun(t *testing.T, i int, c hintCase, r *Result, want hintRun) {
 	if !slices.Equal(output, c.Output) {
 		t.Errorf("case %d, %s: output %v, reference %v", i, c.Name, output, c.Output)
 	}
+	if (r.Opening == nil) != (c.Opening == nil) || !slices.Equal(r.Opening, felts(t, c.Opening)) {
+		t.Errorf("case %d, %s: opening %v, reference %v", i, c.Name, r.Opening, c.Opening)
+	}
 	if r.Steps != want.Steps {
 		t.Errorf("case %d, %s: %d steps, reference %d", i, c.Name, r.Steps, want.Steps)
 	}
@@ -246,6 +252,21 @@ func TestUnknownHint(t *testing.T) {
 	}
 }
 
+// TestOpeningBounds demands that an opening is a list of bounded length of felts.
+func TestOpeningBounds(t *testing.T) {
+	program, file := loadHintProgram(t, "opening")
+	for why, input := range map[string][]string{
+		"too long":             {"1", "0", strconv.Itoa(MaxOpening + 1), "7"},
+		"negative length":      {"1", "0", new(big.Int).Sub(prime, one).String(), "7"},
+		"before the segment":   {"1", new(big.Int).Sub(prime, big.NewInt(9)).String(), "1", "7"},
+		"far beyond all cells": {"1", new(big.Int).Rsh(prime, 1).String(), "1", "7"},
+	} {
+		if r, err := Run(context.Background(), program, felts(t, input), Config{Layout: file.Layout}); err == nil {
+			t.Errorf("%s: the opening %v was handed on", why, r.Opening)
+		}
+	}
+}
+
 // TestHintTable checks the table's entries: digests are digests, nothing is there twice, and every hint runs in some
 // case that succeeds.
 func TestHintTable(t *testing.T) {
@@ -265,8 +286,7 @@ func TestHintTable(t *testing.T) {
 	if len(hints0) != entries {
 		t.Errorf("%d entries, but %d digests: one is there twice", entries, len(hints0))
 	}
-	// The fixtures that carry the machine convention's own hints.
-	used := map[string]bool{"hand the opening of the state on": true}
+	used := make(map[string]bool)
 	for _, name := range hintPrograms {
 		program, file := loadHintProgram(t, name)
 		for _, c := range file.Cases {
