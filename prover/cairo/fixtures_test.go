@@ -95,6 +95,8 @@ func witness(t testing.TB, res *vm.Result) *Input {
 	return in
 }
 
+var tableColumns = cairo.TableColumns()
+
 // airTables gives the oracle what it needs.
 func airTables(t testing.TB, in *Input) []air.Table {
 	t.Helper()
@@ -109,7 +111,6 @@ func airTables(t testing.TB, in *Input) []air.Table {
 		for _, col := range in.Main[i] {
 			out[i].Main = append(out[i].Main, col)
 		}
-		seen := 0
 		for _, f := range c.Fixed {
 			col := make([]air.Element, 1<<in.LogHeights[i])
 			switch f.Kind {
@@ -118,12 +119,9 @@ func airTables(t testing.TB, in *Input) []air.Table {
 					col[j].SetUint64(uint64(j))
 				}
 			case air.FixedTable:
-				if col, err = cairo.TableColumn(f.Name); err != nil {
-					t.Fatal(err)
-				}
+				col = tableColumns[f.Name]
 			case air.FixedProgram:
-				col = program[seen]
-				seen++
+				col = program[f.Name]
 			}
 			out[i].Fixed = append(out[i].Fixed, col)
 		}

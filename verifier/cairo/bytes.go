@@ -1,7 +1,7 @@
 package cairo
 
 import (
-	"fmt"
+	"github.com/consensys/gnark-crypto/field/koalabear"
 
 	"github.com/seed06907907/fatty/verifier/air"
 )
@@ -27,22 +27,15 @@ func byteTable() *air.Component {
 	return b.MustBuild()
 }
 
-// TableColumn returns a column of the byte table by its name in the preprocessed tree: 2^ByteLogHeight rows, row
+// TableColumns returns the fixed tables' columns by their names in the preprocessed tree: 2^ByteLogHeight rows, row
 // 256 hi + lo.
-func TableColumn(name string) ([]air.Element, error) {
-	out := make([]air.Element, 1<<ByteLogHeight)
-	for i := range out {
-		hi, lo := uint64(i>>8), uint64(i&255)
-		switch name {
-		case columnHi:
-			out[i].SetUint64(hi)
-		case columnLo:
-			out[i].SetUint64(lo)
-		case columnXor:
-			out[i].SetUint64(hi ^ lo)
-		default:
-			return nil, fmt.Errorf("no fixed table has a column %q", name)
-		}
+func TableColumns() map[string]koalabear.Vector {
+	hi, lo, xor := make(koalabear.Vector, 1<<ByteLogHeight), make(koalabear.Vector, 1<<ByteLogHeight), make(koalabear.Vector, 1<<ByteLogHeight)
+	for i := range hi {
+		h, l := uint64(i>>8), uint64(i&255)
+		hi[i].SetUint64(h)
+		lo[i].SetUint64(l)
+		xor[i].SetUint64(h ^ l)
 	}
-	return out, nil
+	return map[string]koalabear.Vector{columnHi: hi, columnLo: lo, columnXor: xor}
 }

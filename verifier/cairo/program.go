@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/bits"
 
+	"github.com/consensys/gnark-crypto/field/koalabear"
+
 	"github.com/seed06907907/fatty/verifier/air"
 )
 
@@ -18,37 +20,49 @@ const MaxBytecode = 1 << MaxLogHeight
 // preprocessed, in a tree whose root is in the program's key. The flag is the numerator, never a multiplicity.
 func programTable() *air.Component {
 	b := air.NewBuilder(NameProgram, air.AnyHeight)
-	flag := b.Program("flag")
+	flag := b.Program(columnFlag)
 	value := make([]air.Expr, FeltBytes)
 	for i := range value {
-		value[i] = b.Program(fmt.Sprintf("byte_%d", i))
+		value[i] = b.Program(byteColumn(i))
 	}
 	read(b, flag, b.Seq().Plus(1), b.Main("id"), value)
 	return b.MustBuild()
 }
 
-// ProgramColumns returns the columns of the program table in the order in which Core reads them (flag, byte 0 .. byte 31,
-// lowest first) and the log2 of its rows. Felts are big-endian.
-func ProgramColumns(bytecode [][32]byte) (columns [][]air.Element, logHeight int, err error) {
+// ProgramColumns returns the columns of the program table by their names (flag, byte_0 .. byte_31, lowest first) and the
+// log2 of its rows. Felts are big-endian.
+func ProgramColumns(bytecode [][32]byte) (columns map[string]koalabear.Vector, logHeight int, err error) {
 	if len(bytecode) == 0 || len(bytecode) > MaxBytecode {
 		return nil, 0, fmt.Errorf("bytecode of %d felts, want 1 to %d: %w", len(bytecode), MaxBytecode, ErrProgram)
 	}
 	logHeight = max(air.MinLogHeight, bits.Len(uint(len(bytecode)-1)))
-	columns = make([][]air.Element, 1+FeltBytes)
-	for i := range columns {
-		columns[i] = make([]air.Element, 1<<logHeight)
+	columns = map[string]koalabear.Vector{}
+	column := func(name string) koalabear.Vector {
+		v := make(koalabear.Vector, 1<<logHeight)
+		columns[name] = v
+		return v
+	}
+	flag := column(columnFlag)
+	var value [FeltBytes]koalabear.Vector
+	for i := range value {
+		value[i] = column(byteColumn(i))
 	}
 	for row, f := range bytecode {
 		if !canonical(f) {
 			return nil, 0, fmt.Errorf("bytecode: felt %d is not below P: %w", row, ErrProgram)
 		}
-		columns[0][row].SetOne()
-		for i := range FeltBytes {
-			columns[1+i][row].SetUint64(uint64(f[FeltBytes-1-i]))
+		flag[row].SetOne()
+		for i := range value {
+			value[i][row].SetUint64(uint64(f[FeltBytes-1-i]))
 		}
 	}
 	return columns, logHeight, nil
 }
+
+// Columns of the program table in the program tree.
+const columnFlag = "flag"
+
+func byteColumn(i int) string { return fmt.Sprintf("byte_%d", i) }
 
 // canonical says whether a big-endian felt is below P.
 func canonical(f [32]byte) bool {
