@@ -27,7 +27,7 @@ const (
 	defaultTotal      = 256              // requests of all peers that are no validators, on one protocol
 	defaultPerSecond  = 256              // requests of one peer that is no validator, on one protocol
 	smallFrame        = 64 << 10         // up to this a frame is copied behind its header, so that it is one write
-	maxFrameSize      = 64 << 20         // no protocol may ask for larger frames
+	maxFrameSize      = 8 << 20          // no protocol may ask for larger frames: libp2p lets a stream use 16 MiB
 	maxTrackedPeers   = 8192             // peers with a count or a rate; above it idle ones are forgotten
 	rateBurst         = 2                // seconds' worth of requests that may come at once
 	waitFactor        = 4                // requests waiting or served, as a multiple of those served
