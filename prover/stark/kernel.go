@@ -36,7 +36,7 @@ func scaleVecGeneric(dst, a koalabear.Vector, s field.Element) {
 func addScaledGeneric(acc *extVec, xs []koalabear.Vector, w weights) {
 	for j, x := range xs {
 		for d := range acc {
-			s, out := w[j*field.Degree+d], acc[d]
+			s, out := field.Element{uint32(w[j*field.Degree+d])}, acc[d]
 			for i := range out {
 				var t field.Element
 				t.Mul(&x[i], &s)

@@ -1,3 +1,5 @@
+//go:build purego || !amd64
+
 package stark
 
 import (
@@ -6,9 +8,9 @@ import (
 	"github.com/seed06907907/fatty/verifier/field"
 )
 
-func addVec(dst, a, b koalabear.Vector)                       { dst.Add(a, b) }
-func subVec(dst, a, b koalabear.Vector)                       { dst.Sub(a, b) }
-func mulVec(dst, a, b koalabear.Vector)                       { dst.Mul(a, b) }
-func scaleVec(dst, a koalabear.Vector, s field.Element)       { dst.ScalarMul(a, &s) }
+func addVec(dst, a, b koalabear.Vector)                       { addVecGeneric(dst, a, b) }
+func subVec(dst, a, b koalabear.Vector)                       { subVecGeneric(dst, a, b) }
+func mulVec(dst, a, b koalabear.Vector)                       { mulVecGeneric(dst, a, b) }
+func scaleVec(dst, a koalabear.Vector, s field.Element)       { scaleVecGeneric(dst, a, s) }
 func addScaled(acc *extVec, xs []koalabear.Vector, w weights) { addScaledGeneric(acc, xs, w) }
 func mulExt(dst, x, y *extVec)                                { mulExtGeneric(dst, x, y) }

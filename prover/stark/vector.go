@@ -85,15 +85,17 @@ func (v *extVec) scaleBase(x *extVec, s field.Element) {
 	}
 }
 
-// weights holds the coordinates of weights of a linear combination, for addScaled.
-type weights []field.Element
+// weights holds the coordinates of the weights of a linear combination, for addScaled: six words a vector, each an
+// element as it is held in memory, widened for the kernel's broadcasts.
+type weights []uint64
 
 // newWeights lays out one extension weight a vector.
 func newWeights(ws []field.Ext) weights {
 	out := make(weights, 0, field.Degree*len(ws))
 	for i := range ws {
-		c := field.Coords(&ws[i])
-		out = append(out, c[:]...)
+		for _, c := range field.Coords(&ws[i]) {
+			out = append(out, uint64(c[0]))
+		}
 	}
 	return out
 }
