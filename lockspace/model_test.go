@@ -1,0 +1,638 @@
+package lockspace
+
+import (
+	"crypto/ed25519"
+	"reflect"
+	"sort"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed06907907/fatty/internal/wire"
+)
+
+// model is the lock space as one would write it without a tree, a lease clock, or undo: maps, and every time a ledger
+// time that an outage moves one by one.
+type model struct {
+	now   Time
+	nodes map[string]*modelNode
+}
+
+type modelNode struct {
+	dir      bool
+	content  string
+	gen      uint64
+	instance uint64 // taken over from the state, which is checked to let them grow alone
+	owner    AccountID
+	livesBy  string
+	lock     *modelLock
+}
+
+type modelLock struct {
+	machine  bool
+	terms    Terms
+	start    Felt
+	gen      uint64
+	state    LockState
+	holder   AccountID
+	ends     Time
+	t        uint64
+	s        Felt
+	consumed uint64
+	inbox    []modelInput
+}
+
+type modelInput struct {
+	felt     Felt
+	deadline Time // 0: none
+}
+
+func (m *model) parent(path string) Code {
+	dir, _ := split(path)
+	switch d := m.nodes[dir]; {
+	case d == nil:
+		return CodeNotFound
+	case !d.dir:
+		return CodeInvalid
+	}
+	return ""
+}
+
+func (m *model) lose(path string, delay Duration) {
+	l := m.nodes[path].lock
+	l.state, l.ends = Free, 0
+	if delay > 0 {
+		l.state, l.ends = Delayed, m.now+Time(delay)
+	}
+	for i := range l.inbox {
+		l.inbox[i].deadline = 0
+	}
+	for p, n := range m.nodes {
+		if n.livesBy == path {
+			delete(m.nodes, p)
+		}
+	}
+}
+
+func (m *model) due(l *modelLock) Time {
+	end := l.ends
+	if l.state == Held && len(l.inbox) > 0 && l.inbox[0].deadline != 0 {
+		end = min(end, l.inbox[0].deadline)
+	}
+	return end
+}
+
+func (m *model) advance(to Time) {
+	if gap := Duration(to - m.now); gap > OutageAfter {
+		for _, n := range m.nodes {
+			if n.lock == nil {
+				continue
+			}
+			if n.lock.ends != 0 {
+				n.lock.ends += Time(gap - OutageAfter)
+			}
+			for i := range n.lock.inbox {
+				if n.lock.inbox[i].deadline != 0 {
+					n.lock.inbox[i].deadline += Time(gap - OutageAfter)
+				}
+			}
+		}
+	}
+	m.now = to
+	var paths []string
+	for p, n := range m.nodes {
+		if n.lock != nil && n.lock.state != Free && m.due(n.lock) <= to {
+			paths = append(paths, p)
+		}
+	}
+	sort.Strings(paths)
+	for _, p := range paths {
+		l := m.nodes[p].lock
+		if l.state == Delayed {
+			l.state, l.ends = Free, 0
+		} else {
+			m.lose(p, l.terms.LockDelay)
+		}
+	}
+}
+
+func (m *model) date(l *modelLock) {
+	for i := 0; i < min(len(l.inbox), int(l.terms.Window)); i++ {
+		if l.inbox[i].deadline == 0 {
+			l.inbox[i].deadline = m.now + Time(l.terms.Cadence+l.terms.Grace)
+		}
+	}
+}
+
+// step says where an honest proof of the next run starts.
+func (l *modelLock) step(fresh bool) (t uint64, s Felt) {
+	if fresh && l.terms.Succession == Restart {
+		return 0, l.start
+	}
+	return l.t, l.s
+}
+
+// TestStateMachineAgreesWithModel drives the state machine and the model with the same random operations. After each
+// cut it compares every node, lock and inbox, and checks that generations only grow, that a replica that opened the
+// stored blocks anew gets the same root, and that the store holds the state's blocks and no others.
+func TestStateMachineAgreesWithModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := testGenesis()
+		for i := range g.Accounts {
+			g.Accounts[i].Quota = Quota{State: 1 << 40, Inbox: 1 << 20, Proofs: maxProofs, Refill: 1}
+		}
+		g.Rules.EventWindow = 20
+		w := newWorldFrom(t, g)
+		m := &model{now: startTime, nodes: map[string]*modelNode{"/": {dir: true, instance: 1}}}
+		w.must(admin, &Publish{Program: w.program})
+		m.advance(w.now)
+		keys := []ed25519.PrivateKey{admin, alice, bob}
+		if rapid.Bool().Draw(t, "furnished") {
+			furnish(t, w, m)
+		}
+		paths := []string{"/d", "/e", "/d/f", "/d/g", "/d/m", "/e/n", "/p", "/p", "/d/m", "/d/m", "/e/n", "/e/x", "/d/m/x"}
+		highest := map[string][2]uint64{} // instance, and lock generation in it
+		for range rapid.IntRange(1, 60).Draw(t, "cuts") {
+			d := rapid.SampledFrom([]Duration{1, Second, 3 * Second, 4 * Second, 5 * Second, 9 * Second, 40 * Second}).Draw(t, "gap")
+			var inputs []Input
+			var want []Code
+			// The model goes first, at the cut's time, so that the transactions are made for the state they will meet.
+			m.advance(w.now + Time(d))
+			for range rapid.IntRange(0, 3).Draw(t, "transactions") {
+				k := rapid.SampledFrom(keys).Draw(t, "who")
+				path := rapid.SampledFrom(paths).Draw(t, "path")
+				in, code := randomOp(t, w, m, k, path)
+				inputs, want = append(inputs, in), append(want, code)
+			}
+			// The replica has nothing but the blocks.
+			replica, err := Open(testConfig(w.blocks), w.state.ID())
+			if err != nil {
+				t.Fatalf("open: %v", err)
+			}
+			_, res, err := replica.Apply(Cut{Sequence: w.state.Sequence() + 1, Time: w.now + Time(d), Inputs: inputs})
+			if err != nil {
+				t.Fatalf("replica: %v", err)
+			}
+			receipts := w.cut(d, inputs...)
+			if !reflect.DeepEqual(res, w.last) {
+				t.Fatalf("the replica's result differs: root %s, %s", res.Root, w.last.Root)
+			}
+			for i, r := range receipts {
+				if r.Code != want[i] {
+					t.Fatalf("transaction %d: code %q (%s), the model says %q", i, r.Code, r.Message, want[i])
+				}
+			}
+			compareWithModel(t, w, m, highest)
+			checkBlocks(t, w)
+		}
+	})
+}
+
+// furnish makes the directories, a file held by alice with an ephemeral file, and two machines, so that a short random
+// schedule comes to the interesting states.
+func furnish(t *rapid.T, w *world, m *model) {
+	felt := FeltTerms(w.state.Rules(), FeltOf(99))
+	felt.Grace, felt.Window, felt.InboxMax, felt.LockDelay = 6*Second, 2, 5, Second
+	none := DefaultTerms(w.state.Rules())
+	none.Succession, none.Opening, none.Grace = Resume, OpeningSelf, 6*Second
+	for _, op := range []Op{&Mkdir{Path: "/d"}, &Mkdir{Path: "/e"}, &Put{Path: "/p"},
+		&CreateMachine{Path: "/d/m", Program: w.programID(), Start: FeltOf(3), Terms: felt},
+		&CreateMachine{Path: "/e/n", Program: w.programID(), Start: FeltOf(3), Terms: none}} {
+		w.must(admin, op)
+	}
+	w.must(alice, w.acquireOp("/p"))
+	ends := w.now + Time(57*Second)
+	w.must(alice, &Put{Path: "/e/x", LivesBy: "/p"})
+	m.advance(w.now)
+	by := id(admin)
+	m.nodes["/d"], m.nodes["/e"] = &modelNode{dir: true, owner: by}, &modelNode{dir: true, owner: by}
+	m.nodes["/p"] = &modelNode{gen: 1, owner: by, lock: &modelLock{gen: 1, state: Held, holder: id(alice), ends: ends,
+		terms: Terms{Cadence: 12 * Second, Grace: 45 * Second, LockDelay: 2 * Second}}}
+	m.nodes["/e/x"] = &modelNode{gen: 1, owner: id(alice), livesBy: "/p"}
+	m.nodes["/d/m"] = &modelNode{gen: 1, owner: by, lock: &modelLock{machine: true, terms: felt, start: FeltOf(3), s: FeltOf(3)}}
+	m.nodes["/e/n"] = &modelNode{gen: 1, owner: by, lock: &modelLock{machine: true, terms: none, start: FeltOf(3), s: FeltOf(3)}}
+	compareWithModel(t, w, m, map[string][2]uint64{})
+}
+
+// randomOp draws an operation, applies it to the model, and returns its transaction and the code that it must get.
+func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string) (Input, Code) {
+	n := m.nodes[path]
+	if n != nil && n.lock != nil && n.lock.state == Held && rapid.Bool().Draw(t, "holder") {
+		for _, h := range []ed25519.PrivateKey{admin, alice, bob} {
+			if id(h) == n.lock.holder {
+				k = h
+			}
+		}
+	}
+	who := id(k)
+	put := func(op Op) Input { return Input{Tx: w.sign(k, op)} }
+	instance, gen, lockGen := uint64(0), uint64(0), uint64(0)
+	var l *modelLock
+	if n != nil {
+		instance, gen, l = n.instance, n.gen, n.lock
+	}
+	if l != nil {
+		lockGen = l.gen
+	}
+	switch rapid.SampledFrom([]string{"mkdir", "put", "put", "delete", "machine", "acquire", "acquire", "acquire", "renew", "renew", "renew",
+		"release", "send", "send"}).Draw(t, "op") {
+	case "mkdir":
+		if n != nil {
+			return put(&Mkdir{Path: path}), CodeExists
+		}
+		code := m.parent(path)
+		if code == "" {
+			m.nodes[path] = &modelNode{dir: true, owner: who}
+		}
+		return put(&Mkdir{Path: path}), code
+	case "put":
+		content := rapid.SampledFrom([]string{"", "x", strings.Repeat("y", InlineContent), strings.Repeat("z", InlineContent+1), strings.Repeat("z", 5000)}).Draw(t, "content")
+		op := &Put{Path: path, Content: []byte(content)}
+		if rapid.Bool().Draw(t, "compare") {
+			op.Expect = u64(gen + uint64(rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "off")))
+		}
+		if rapid.IntRange(0, 2).Draw(t, "ephemeral") == 0 {
+			op.LivesBy = "/p"
+		}
+		in := put(op)
+		if n == nil {
+			by := m.nodes[op.LivesBy]
+			switch {
+			case op.Expect != nil && *op.Expect != 0:
+				return in, CodeNotFound
+			case op.LivesBy == path:
+				return in, CodeInvalid
+			case op.LivesBy != "" && (by == nil || by.lock == nil || by.lock.state != Held || by.lock.holder != who):
+				return in, CodeNotHolder
+			}
+			code := m.parent(path)
+			if code == "" {
+				m.nodes[path] = &modelNode{content: content, gen: 1, owner: who, livesBy: op.LivesBy}
+			}
+			return in, code
+		}
+		switch {
+		case op.Expect != nil && *op.Expect != gen:
+			return in, CodeConflict
+		case n.dir:
+			return in, CodeInvalid
+		case op.LivesBy != "":
+			return in, CodeExists
+		case l != nil && l.machine && n.owner != who && (l.state != Held || l.holder != who):
+			return in, CodeForbidden
+		}
+		n.content, n.gen = content, gen+1
+		return in, ""
+	case "delete":
+		in := put(&Delete{Path: path})
+		switch {
+		case n == nil:
+			return in, CodeNotFound
+		case n.dir:
+			for p := range m.nodes {
+				if p != path && under(p, path) {
+					return in, CodeConflict
+				}
+			}
+		case l != nil && l.machine && n.owner != who:
+			return in, CodeForbidden
+		case l != nil && l.state == Held:
+			return in, CodeHeld
+		case l != nil && l.state == Delayed:
+			return in, CodeDelay
+		}
+		delete(m.nodes, path)
+		return in, ""
+	case "machine":
+		terms := DefaultTerms(w.state.Rules())
+		if rapid.Bool().Draw(t, "felt") {
+			terms = FeltTerms(w.state.Rules(), FeltOf(99))
+			terms.Window, terms.InboxMax = 2, 5
+		}
+		if rapid.Bool().Draw(t, "resume") {
+			terms.Succession, terms.Opening = Resume, OpeningSelf
+		}
+		terms.Grace = 6 * Second
+		terms.LockDelay = rapid.SampledFrom([]Duration{0, 3 * Second}).Draw(t, "delay")
+		in := put(&CreateMachine{Path: path, Program: w.programID(), Start: FeltOf(3), Terms: terms})
+		if n != nil {
+			return in, CodeExists
+		}
+		code := m.parent(path)
+		if code == "" {
+			m.nodes[path] = &modelNode{gen: 1, owner: who, lock: &modelLock{machine: true, terms: terms, start: FeltOf(3), s: FeltOf(3)}}
+		}
+		return in, code
+	case "acquire", "renew":
+		fresh := rapid.Bool().Draw(t, "acquire")
+		// The instance of a file that this very cut makes is not known yet: it is guessed, and refused.
+		known, err := w.state.Stat(path)
+		sameFile := err == nil && n != nil && (n.instance == 0 || known.Instance == n.instance) && n.instance != 0
+		if sameFile {
+			instance = known.Instance
+		}
+		op := &Acquire{Path: path, Instance: instance, Generation: lockGen + 1, Mode: Exclusive, Peer: "peer"}
+		re := &Renew{Path: path, Instance: instance, Generation: lockGen}
+		var verdict *Verdict
+		lied := false
+		machine := l != nil && l.machine
+		if machine {
+			took, inputs := Idle, []int64(nil)
+			v := Verdict{OK: true, S1: FeltOf(rapid.Uint64().Draw(t, "state"))}
+			v.T0, v.S0 = l.step(fresh)
+			v.T1 = v.T0 + 1
+			if l.terms.Inputs == InputFelt {
+				v.Inputs = FeltOf(99)
+				if len(l.inbox) > 0 && rapid.Bool().Draw(t, "consume") {
+					took, v.Inputs = int64(l.consumed), l.inbox[0].felt
+				}
+				inputs = []int64{took}
+			} else {
+				v.T1 += uint64(rapid.IntRange(0, 5).Draw(t, "steps"))
+			}
+			lifeGen := lockGen
+			if fresh {
+				lifeGen++
+			}
+			_, v.Key, _ = testProgramKey(w.program)
+			v.Life, _ = Life(testChain, path, instance, lifeGen, who)
+			v.Anchor, _ = Anchor(w.state.Sequence(), w.state.ID())
+			switch rapid.IntRange(0, 12).Draw(t, "lie") {
+			case 0:
+				v.OK, lied = false, true
+			case 1:
+				v.T0, lied = v.T0+1, true
+			case 2:
+				v.Life[3], lied = v.Life[3]+1, true
+			}
+			verdict = &v
+			op.Proof, op.Anchor, op.Runs = aProof(1), w.state.Sequence(), []Run{{inputs}}
+			re.Proof, re.Anchor, re.Runs = op.Proof, op.Anchor, op.Runs
+		}
+		var in Input
+		if fresh {
+			in = put(op)
+		} else {
+			in = put(re)
+		}
+		in.Verdict = verdict
+		switch {
+		case n == nil:
+			return in, CodeNotFound
+		case n.dir, n.livesBy != "":
+			return in, CodeInvalid
+		}
+		if fresh {
+			switch {
+			case !sameFile:
+				return in, CodeConflict
+			case l != nil && l.state == Held:
+				return in, CodeHeld
+			case l != nil && l.state == Delayed:
+				return in, CodeDelay
+			}
+		} else if l == nil || l.state != Held || l.holder != who || !sameFile {
+			return in, CodeNotHolder
+		}
+		if lied {
+			return in, CodeProof
+		}
+		if l == nil {
+			l = &modelLock{terms: Terms{Cadence: 12 * Second, Grace: 45 * Second, LockDelay: 2 * Second}}
+			n.lock = l
+		}
+		if machine {
+			l.t, l.s = verdict.T1, verdict.S1
+			if inputs := op.Runs[0].Inputs; len(inputs) == 1 && inputs[0] != Idle {
+				l.inbox = l.inbox[1:]
+				l.consumed++
+			}
+		}
+		if fresh {
+			l.gen, l.holder, l.state = l.gen+1, who, Held
+		}
+		l.ends = m.now + Time(l.terms.Cadence+l.terms.Grace)
+		m.date(l)
+		return in, ""
+	case "release":
+		known, err := w.state.Stat(path)
+		ok := err == nil && n != nil && n.instance == known.Instance
+		in := put(&Release{Path: path, Instance: instance, Generation: lockGen})
+		switch {
+		case n == nil:
+			return in, CodeNotFound
+		case n.dir, n.livesBy != "":
+			return in, CodeInvalid
+		case l == nil || l.state != Held || l.holder != who || !ok:
+			return in, CodeNotHolder
+		}
+		m.lose(path, 0)
+		return in, ""
+	default:
+		felt := FeltOf(rapid.Uint64().Draw(t, "felt"))
+		in := put(&Send{Path: path, Felts: []Felt{felt}})
+		switch {
+		case n == nil:
+			return in, CodeNotFound
+		case n.dir, n.livesBy != "", l == nil, !l.machine, l.terms.Inputs == InputNone:
+			return in, CodeInvalid
+		case len(l.inbox) >= int(l.terms.InboxMax):
+			return in, CodeInboxFull
+		}
+		l.inbox = append(l.inbox, modelInput{felt: felt})
+		if l.state == Held {
+			m.date(l)
+		}
+		return in, ""
+	}
+}
+
+func compareWithModel(t *rapid.T, w *world, m *model, highest map[string][2]uint64) {
+	found := 0
+	var visit func(dir string)
+	visit = func(dir string) {
+		list, err := w.state.List(dir, "", 100)
+		if err != nil {
+			t.Fatalf("list %s: %v", dir, err)
+		}
+		if st, _ := w.state.Stat(dir); st.Children != uint64(len(list)) {
+			t.Fatalf("%s counts %d children, it has %d", dir, st.Children, len(list))
+		}
+		for _, e := range list {
+			found++
+			path := join(dir, e.Name)
+			n := m.nodes[path]
+			if n == nil || n.dir != e.Directory || n.gen != e.Content || n.owner != e.Owner || n.livesBy != e.LivesBy {
+				t.Fatalf("%s: %+v, the model has %+v", path, e, n)
+			}
+			if n.instance == 0 {
+				n.instance = e.Instance
+			}
+			if n.instance != e.Instance {
+				t.Fatalf("%s: instance %d became %d", path, n.instance, e.Instance)
+			}
+			was := highest[path]
+			if e.Instance < was[0] {
+				t.Fatalf("%s: instance %d after %d", path, e.Instance, was[0])
+			}
+			if e.Instance > was[0] {
+				was = [2]uint64{e.Instance, 0}
+			}
+			highest[path] = was
+			if e.Directory {
+				visit(path)
+				continue
+			}
+			content, _, err := w.state.Get(path)
+			if err != nil || string(content) != n.content {
+				t.Fatalf("%s: content: %v", path, err)
+			}
+			h, err := w.state.Holder(path)
+			if err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			if h.Generation < was[1] {
+				t.Fatalf("%s: lock generation %d after %d", path, h.Generation, was[1])
+			}
+			highest[path] = [2]uint64{e.Instance, h.Generation}
+			compareLock(t, w, h, n.lock)
+		}
+	}
+	visit("/")
+	if found != len(m.nodes)-1 {
+		t.Fatalf("%d nodes, the model has %d", found, len(m.nodes)-1)
+	}
+}
+
+func compareLock(t *rapid.T, w *world, h Holder, l *modelLock) {
+	if l == nil {
+		l = &modelLock{}
+	}
+	if h.State != l.state || h.Generation != l.gen || h.Account != l.holder || h.Ends != l.ends || (h.Machine != nil) != l.machine {
+		t.Fatalf("%s: %+v, the model has %+v", h.Path, h, l)
+	}
+	if !l.machine {
+		return
+	}
+	if h.Machine.T != l.t || h.Machine.S != l.s {
+		t.Fatalf("%s: clock (%d, %s), the model has (%d, %s)", h.Path, h.Machine.T, h.Machine.S, l.t, l.s)
+	}
+	inbox, head, err := w.state.Inbox(h.Path, 100)
+	if err != nil || head != l.consumed || len(inbox) != len(l.inbox) {
+		t.Fatalf("%s: inbox of %d from %d, the model has %d from %d: %v", h.Path, len(inbox), head, len(l.inbox), l.consumed, err)
+	}
+	for i, e := range inbox {
+		// Deadlines count while the lock is held alone.
+		if e.Felts[0] != l.inbox[i].felt || (h.State == Held && e.Deadline != l.inbox[i].deadline) {
+			t.Fatalf("%s: transaction %d: %+v, the model has %+v", h.Path, i, e, l.inbox[i])
+		}
+	}
+}
+
+// checkBlocks holds the store to exactly the blocks that the state refers to, and the state's counters to its records.
+func checkBlocks(t tester, w *world) {
+	t.Helper()
+	timers := uint64(0)
+	s := w.state
+	all := map[wire.CID]bool{s.root.Rules: true}
+	blocks, err := s.Prove(func(v *State) error {
+		return v.tree.Scan("", "", func(key string, value []byte) bool {
+			var err error
+			switch key[:1] {
+			case tableTimer:
+				timers++
+			case tableContent:
+				all[wire.FromDigest([32]byte([]byte(key[1:])))] = true
+			case tableProgram:
+				all[wire.FromDigest([32]byte([]byte(key[1:])))] = true
+			case tableEvent:
+				var c eventChunkRef
+				err = wire.Unmarshal(value, &c)
+				all[c.Block] = true
+			}
+			if err != nil {
+				t.Fatalf("record %q: %v", key, err)
+			}
+			return true
+		})
+	})
+	if err != nil {
+		t.Fatalf("scan: %v", err)
+	}
+	for _, b := range blocks {
+		all[b.ID] = true
+	}
+	for id := range all {
+		if _, ok := w.blocks[id]; !ok {
+			t.Fatalf("block %s is missing", id)
+		}
+	}
+	if len(all) != len(w.blocks) {
+		t.Fatalf("%d blocks are stored, the state refers to %d", len(w.blocks), len(all))
+	}
+	if timers != s.root.Timers {
+		t.Fatalf("%d timers are counted, there are %d", s.root.Timers, timers)
+	}
+}
+
+// Under random schedules of two rivals and the clock, a lock never has two holders: whoever acts under a sequencer that
+// checks is the one holder of its generation, and no generation has two.
+func TestNeverTwoHolders(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := testGenesis()
+		for i := range g.Accounts {
+			g.Accounts[i].Quota = Quota{State: 1 << 40, Inbox: 1 << 20, Proofs: maxProofs, Refill: 1}
+		}
+		w := newWorldFrom(t, g)
+		w.machine("/m", FeltOf(0), resumeTerms(w))
+		owners := map[uint64]AccountID{}
+		sequencers := map[AccountID]Sequencer{}
+		for range rapid.IntRange(1, 80).Draw(t, "cuts") {
+			d := rapid.SampledFrom([]Duration{1, Second, 4 * Second, 20 * Second, 60 * Second}).Draw(t, "gap")
+			var in []Input
+			for _, k := range rapid.SliceOfN(rapid.SampledFrom([]ed25519.PrivateKey{alice, bob}), 0, 4).Draw(t, "who") {
+				l := w.lock("/m")
+				v := &Verdict{OK: true, Key: testKey(w), T0: l.Machine.T, S0: l.Machine.S, T1: l.Machine.T + 1, S1: FeltOf(1)}
+				v.Anchor, _ = Anchor(w.state.Sequence(), w.state.ID())
+				switch rapid.IntRange(0, 2).Draw(t, "op") {
+				case 0:
+					v.Life, _ = Life(testChain, "/m", l.Instance, l.Generation+1, id(k))
+					in = append(in, Input{Tx: w.sign(k, w.acquireOp("/m")), Verdict: v})
+				case 1:
+					v.Life, _ = Life(testChain, "/m", l.Instance, l.Generation, id(k))
+					in = append(in, Input{Tx: w.sign(k, w.renewOp("/m")), Verdict: v})
+				case 2:
+					in = append(in, Input{Tx: w.sign(k, &Release{Path: "/m", Instance: l.Instance, Generation: l.Generation})})
+				}
+			}
+			w.cut(d, in...)
+			for _, e := range w.last.Events {
+				if e.Kind == EventAcquired {
+					if o, ok := owners[e.Generation]; ok && o != *e.Account {
+						t.Fatalf("generation %d has two holders", e.Generation)
+					}
+					owners[e.Generation] = *e.Account
+				}
+			}
+			h := w.holder("/m")
+			if h.State == Held {
+				sequencers[h.Account] = h.Sequencer
+			}
+			good := 0
+			for who, q := range sequencers {
+				if w.state.CheckSequencer(q) == nil {
+					good++
+					if h.State != Held || h.Account != who || owners[q.Generation] != who {
+						t.Fatalf("a sequencer of %s checks, the holder is %+v", who, h)
+					}
+				}
+			}
+			if good > 1 || (h.State == Held) != (good == 1) {
+				t.Fatalf("%d sequencers check, the lock is %s", good, h.State)
+			}
+		}
+	})
+}
+
+func testKey(w *world) Digest { _, d, _ := testProgramKey(w.program); return d }
