@@ -103,13 +103,14 @@ func joinClose(err, closing error) error {
 }
 
 func (h *Host) start() error {
+	// First, because libp2p panics with a registry that refuses its metrics.
+	if err := h.metrics.register(h.cfg.Registerer); err != nil {
+		return err
+	}
 	if err := h.startHost(); err != nil {
 		return err
 	}
 	close(h.made)
-	if err := h.metrics.register(h.cfg.Registerer); err != nil {
-		return err
-	}
 	h.messages.init(h)
 	h.requests.init(h)
 	h.refreshValidators()
@@ -425,6 +426,9 @@ func (h *Host) ListenAddrs() []ma.Multiaddr {
 }
 
 func (h *Host) withID(addrs []ma.Multiaddr) []ma.Multiaddr {
+	if len(addrs) == 0 {
+		return nil
+	}
 	full, err := peer.AddrInfoToP2pAddrs(&peer.AddrInfo{ID: h.host.ID(), Addrs: addrs})
 	if err != nil {
 		return nil
@@ -467,6 +471,11 @@ func (h *Host) Connected(id peer.ID) bool {
 }
 
 func (h *Host) connectedCount() int {
+	select {
+	case <-h.made:
+	default:
+		return 0 // a scrape while the host is being made
+	}
 	return len(h.host.Network().Peers())
 }
 

@@ -23,6 +23,9 @@ const patience = 60 * time.Second
 
 var loopback = []string{"/ip4/127.0.0.1/udp/0/quic-v1", "/ip4/127.0.0.1/tcp/0"}
 
+// fuzzKey is made once: fuzzing makes configurations by the thousand.
+var fuzzKey, _, _ = crypto.GenerateEd25519Key(rand.Reader)
+
 func newKey(t testing.TB) crypto.PrivKey {
 	t.Helper()
 	key, _, err := crypto.GenerateEd25519Key(rand.Reader)

@@ -42,6 +42,7 @@ type metrics struct {
 	requestsIn  *prometheus.CounterVec // protocol, result
 	requestsOut *prometheus.CounterVec // protocol, result
 	requestTime *prometheus.HistogramVec
+	announced   *prometheus.CounterVec // result
 	provided    prometheus.Gauge
 	known       prometheus.Gauge
 }
@@ -67,8 +68,9 @@ func newMetrics(connected func() int) *metrics {
 		requestTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "fatty", Subsystem: "p2p",
 			Name: "request_seconds", Help: "Time of successful requests to peers, by protocol.",
 			Buckets: prometheus.ExponentialBuckets(0.0002, 4, 9)}, []string{"protocol"}),
-		provided: prometheus.NewGauge(gauge("provided_records", "Provider records this node keeps alive.")),
-		known:    prometheus.NewGauge(gauge("known_peers", "Peers remembered for a restart.")),
+		announced: counter("announcements_total", "Provider records announced to the DHT, by result.", "result"),
+		provided:  prometheus.NewGauge(gauge("provided_records", "Provider records this node keeps alive.")),
+		known:     prometheus.NewGauge(gauge("known_peers", "Peers remembered for a restart.")),
 	}
 	return m
 }
@@ -91,7 +93,7 @@ func (m *metrics) reject(reason string) { m.rejects.WithLabelValues(reason).Inc(
 // collectors lists every metric of this package.
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.peers, m.streams, m.drops, m.rejects, m.gossipIn, m.gossipOut, m.messagesIn,
-		m.messagesOut, m.requestsIn, m.requestsOut, m.requestTime, m.provided, m.known}
+		m.messagesOut, m.requestsIn, m.requestsOut, m.requestTime, m.announced, m.provided, m.known}
 }
 
 // unregister frees the names for a host that is made later with the same registry.

@@ -132,8 +132,13 @@ func (h *Host) announce(ctx context.Context, id wire.CID) error {
 	ctx, cancel := context.WithTimeout(ctx, provideTimeout)
 	defer cancel()
 	err := h.dht.Provide(ctx, id.Cid(), true)
-	if errors.Is(err, kbucket.ErrLookupFailure) {
-		return ErrNotAnnounced
+	switch {
+	case err == nil:
+		h.metrics.announced.WithLabelValues("ok").Inc()
+	case errors.Is(err, kbucket.ErrLookupFailure):
+		err = ErrNotAnnounced
+	default:
+		h.metrics.announced.WithLabelValues("failed").Inc()
 	}
 	return err
 }

@@ -1,7 +1,9 @@
 package p2p
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +15,7 @@ import (
 // Points fade, are part of its gossip score, and above banAt the peer is cut off for a while.
 const (
 	standingHalf   = time.Minute      // after this time half of the points are forgotten
-	standingPeers  = 4096             // peers remembered; the one with the fewest points makes room
+	standingPeers  = 4096             // peers remembered; those with the fewest points make room
 	banAt          = 100.0            // points at which a peer that is no validator is cut off
 	banTime        = 10 * time.Minute // how long its connections are refused
 	pointsOutsider = 1.0              // one frame on a topic that is not its own
@@ -62,20 +64,27 @@ func (s *standing) add(id peer.ID, value float64, exempt bool) (ban bool) {
 	return true
 }
 
-// evict forgets the peer with the fewest points, banned ones last; ties are broken by id so that it is one peer.
+// evict forgets the quarter of peers with the fewest points, banned ones last: many at once, so that an attacker with
+// many identities does not make each of them cost a walk over all.
 func (s *standing) evict(now time.Time) {
-	var worst peer.ID
-	least := math.Inf(1)
+	type entry struct {
+		id    peer.ID
+		value float64
+	}
+	all := make([]entry, 0, len(s.peers))
 	for id, p := range s.peers {
 		v := p.faded(now)
 		if now.Before(p.banned) {
 			v += banAt
 		}
-		if v < least || v == least && id < worst {
-			worst, least = id, v
-		}
+		all = append(all, entry{id, v})
 	}
-	delete(s.peers, worst)
+	slices.SortFunc(all, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.id, b.id))
+	})
+	for _, e := range all[:len(all)/4] {
+		delete(s.peers, e.id)
+	}
 }
 
 // score is what the peer's points add to its gossip score: zero or less.
