@@ -84,9 +84,9 @@ func (t *tree) absorb(ctx context.Context, states koalabear.Vector, at, h, from,
 	hash.Spread(start, hash.LeafState(len(t.columns)))
 	scratch := make([]koalabear.Vector, workers())
 	err := each(ctx, (groups+tile-1)/tile, func(worker, i int) error {
-		lane := hash.Lanes * hash.Rate * blocks
+		size := hash.Lanes * hash.Rate * blocks
 		if scratch[worker] == nil {
-			scratch[worker] = make(koalabear.Vector, tile*lane)
+			scratch[worker] = make(koalabear.Vector, tile*size)
 		}
 		matrix := scratch[worker]
 		first := i * tile
@@ -95,8 +95,8 @@ func (t *tree) absorb(ctx context.Context, states koalabear.Vector, at, h, from,
 			k, column := t.heights[c], t.columns[c]
 			for g := first; g < last; g++ {
 				beta, j := g*hash.Lanes>>h, g*hash.Lanes&(1<<h-1)
-				src := column[beta<<k|j&(1<<k-1):]
-				copy(matrix[(g-first)*lane+(c-from)*hash.Lanes:][:hash.Lanes], src[:hash.Lanes])
+				dst := (*[hash.Lanes]field.Element)(matrix[(g-first)*size+(c-from)*hash.Lanes:])
+				*dst = [hash.Lanes]field.Element(column[beta<<k|j&(1<<k-1):])
 			}
 		}
 		var digests [hash.Lanes][hash.Rate]field.Element
@@ -106,7 +106,7 @@ func (t *tree) absorb(ctx context.Context, states koalabear.Vector, at, h, from,
 				beta, j := g*hash.Lanes>>h, g*hash.Lanes&(1<<h-1)
 				state = states[(beta<<at|j&(1<<at-1))*hash.Rate:][:hash.Lanes*hash.Rate]
 			}
-			hash.Chain(state, matrix[(g-first)*lane:], blocks, &digests)
+			hash.Chain(state, matrix[(g-first)*size:], blocks, &digests)
 			dst := out[g*hash.Lanes*hash.Rate:]
 			for l := range digests {
 				for pos := range hash.Rate {

@@ -48,8 +48,12 @@ func (v *extVec) fill(x field.Ext) {
 }
 
 func fill(v koalabear.Vector, x field.Element) {
-	for i := range v {
-		v[i] = x
+	if len(v) == 0 {
+		return
+	}
+	v[0] = x
+	for n := 1; n < len(v); n *= 2 {
+		copy(v[n:], v[:n])
 	}
 }
 
