@@ -8,6 +8,7 @@ import (
 	"github.com/consensys/gnark-crypto/field/koalabear"
 	"github.com/consensys/gnark-crypto/field/koalabear/fft"
 
+	"github.com/seed06907907/fatty/verifier/air"
 	"github.com/seed06907907/fatty/verifier/cairo"
 	"github.com/seed06907907/fatty/verifier/field"
 	"github.com/seed06907907/fatty/verifier/hash"
@@ -100,7 +101,11 @@ func (p Program) id() (*programID, error) {
 	if err := cairo.CheckProgram(p.Bytecode, builtins); err != nil {
 		return nil, err
 	}
-	columns, k, err := cairo.ProgramColumns(p.Bytecode)
+	named, k, err := cairo.ProgramColumns(p.Bytecode)
+	if err != nil {
+		return nil, err
+	}
+	columns, err := programOrder(named)
 	if err != nil {
 		return nil, err
 	}
@@ -112,9 +117,30 @@ func (p Program) id() (*programID, error) {
 	return id, nil
 }
 
+// programOrder puts the program table's columns in the order in which its tree's leaves absorb them: the order in which
+// the set's components read them.
+func programOrder(named map[string]koalabear.Vector) ([]koalabear.Vector, error) {
+	var out []koalabear.Vector
+	seen := map[string]bool{}
+	for _, c := range cairo.Core().Components {
+		for _, f := range c.Fixed {
+			if f.Kind != air.FixedProgram || seen[f.Name] {
+				continue
+			}
+			seen[f.Name] = true
+			v, ok := named[f.Name]
+			if !ok {
+				return nil, fmt.Errorf("the program table has no column %s, which component %s reads", f.Name, c.Name)
+			}
+			out = append(out, v)
+		}
+	}
+	return out, nil
+}
+
 // commit returns the leaves, in bit-reversed order, of the extensions of columns of 2^k rows at blow-up 2^b. The prover has
 // a fast one; this one is small enough to trust, and a test holds them to each other.
-func commit(columns [][]koalabear.Element, k, b int) []hash.Digest {
+func commit(columns []koalabear.Vector, k, b int) []hash.Digest {
 	size, width := 1<<(k+b), len(columns)
 	small, large := fft.NewDomain(1<<k), fft.NewDomain(uint64(size))
 	one := fft.WithNbTasks(1) // a verifier starts no goroutines

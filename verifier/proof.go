@@ -5,10 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/seed06907907/fatty/verifier/cairo"
 	"github.com/seed06907907/fatty/verifier/field"
-	"github.com/seed06907907/fatty/verifier/hash"
 	"github.com/seed06907907/fatty/verifier/stark"
 )
 
@@ -254,6 +254,15 @@ func ShapeOf(inst *stark.Instance) Shape {
 	return s
 }
 
-// preprocessedRoots are the roots of Core's preprocessed tree, one for each pinned size, blow-up 2. A test computes them
-// anew.
-var preprocessedRoots = [len(pinnedSizes)]hash.Digest{}
+// PinnedSizes are the log2 sizes that proofs have.
+func PinnedSizes() []int { return slices.Clone(pinnedSizes[:]) }
+
+// Params returns the parameters of a level for a pinned size.
+func Params(security, logN int) (stark.Params, error) {
+	for _, s := range parameterSets {
+		if s.security == security && s.params.LogN == logN {
+			return s.params, nil
+		}
+	}
+	return stark.Params{}, fmt.Errorf("no parameters of %d bits for 2^%d rows: choose %d or %d bits: %w", security, logN, Security100, Security124, ErrVersion)
+}
