@@ -85,7 +85,8 @@ type Case struct {
 	Pre     *stark.Fixed
 	Prog    *stark.Fixed
 	Trace   *stark.Trace
-	Outputs [][2]field.Element // public tuples of Result
+	Fixed   [2][]koalabear.Vector // the columns of the preprocessed and of the program tree
+	Outputs [][2]field.Element    // public tuples of Result
 }
 
 // Heights of the components that have no fixed one.
@@ -160,6 +161,14 @@ func New(p vstark.Params, h Heights, seed uint64) (*Case, error) {
 		po[i], pa[i] = op[at], arg[at]
 		add(codeTimes, at)
 		add(tableTimes, 0)
+	}
+	cs.Fixed = [2][]koalabear.Vector{{xs, x2}, {op, arg}}
+	for k := air.MinLogHeight; k <= p.LogN; k++ {
+		seq := col(k)
+		for i := range seq {
+			seq[i].SetUint64(uint64(i))
+		}
+		cs.Fixed[0] = append(cs.Fixed[0], seq)
 	}
 	tr.Main[Squares] = []koalabear.Vector{squareTimes}
 	tr.Main[Table] = []koalabear.Vector{tableTimes}
