@@ -9,6 +9,7 @@ import (
 	"github.com/seed06907907/fatty/prover/stark"
 	"github.com/seed06907907/fatty/verifier/cairo"
 	"github.com/seed06907907/fatty/verifier/hash"
+	vstark "github.com/seed06907907/fatty/verifier/stark"
 )
 
 // TestGoldenPreprocessedRoots recomputes the constants with the prover's own code. A change to the byte table or to the
@@ -16,7 +17,8 @@ import (
 func TestGoldenPreprocessedRoots(t *testing.T) {
 	var text strings.Builder
 	ok := true
-	for i, n := range pinnedSizes {
+	for i, size := range pinnedSizes {
+		n := size.n
 		params, err := Params(Security100, n)
 		if err != nil {
 			t.Fatal(err)
@@ -54,7 +56,8 @@ func TestProgramRootsAreTheProvers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, n := range pinnedSizes {
+		for i, size := range pinnedSizes {
+			n := size.n
 			params, err := Params(Security100, n)
 			if err != nil {
 				t.Fatal(err)
@@ -87,4 +90,34 @@ func uintFelt(v uint64) (f Felt) {
 		f[31-i] = byte(v >> (8 * i))
 	}
 	return f
+}
+
+// TestParameterSetsReachTheirLevel computes the level of every parameter set with every table at the pinned size: the worst
+// shape that a proof can have.
+func TestParameterSetsReachTheirLevel(t *testing.T) {
+	set := cairo.Core()
+	ids := map[byte]bool{}
+	for _, s := range parameterSets {
+		if ids[s.id] {
+			t.Errorf("parameter set %d appears twice", s.id)
+		}
+		ids[s.id] = true
+		inst := &vstark.Instance{Set: set, Params: s.params}
+		for _, c := range set.Components {
+			k := s.params.LogN
+			if c.LogHeight != 0 {
+				k = c.LogHeight
+			}
+			inst.LogHeights = append(inst.LogHeights, k)
+		}
+		l, err := ShapeOf(inst).Level()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("set %d, 2^%d rows, blow-up 2^%d, %d queries: %.2f bits proven (multiplicity %d)", s.id, s.params.LogN,
+			s.params.LogBlowup, s.params.Queries, l.Proven, l.Regime.M)
+		if l.Proven < float64(s.security) {
+			t.Errorf("parameter set %d reaches %.2f bits, made for %d", s.id, l.Proven, s.security)
+		}
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/seed06907907/fatty/verifier/cairo"
 	"github.com/seed06907907/fatty/verifier/field"
@@ -56,8 +55,14 @@ type parameterSet struct {
 }
 
 var parameterSets = func() (out []parameterSet) {
-	for i, n := range pinnedSizes {
-		out = append(out, parameterSet{byte(1 + i), Security100, stark.Proven100(n)}, parameterSet{byte(17 + i), Security124, stark.Proven124(n)})
+	// Queries by level and log2 of the blow-up: docs/proof-system.md, "How sure".
+	queries := map[int][]int{Security100: {1: 173, 2: 86}, Security124: {1: 222, 2: 110}}
+	for i, size := range pinnedSizes {
+		p := stark.Params{LogN: size.n, LogBlowup: size.blowup, QueryGrind: 20, FoldLog: 3, FinalLog: 6}
+		for j, security := range []int{Security100, Security124} {
+			p.Queries = queries[security][size.blowup]
+			out = append(out, parameterSet{byte(1 + i + 16*j), security, p})
+		}
 	}
 	return out
 }()
@@ -119,8 +124,8 @@ func (h *Head) Instance() (*stark.Instance, error) {
 	}
 	params := h.set.params
 	at := -1
-	for i, n := range pinnedSizes {
-		if n == params.LogN {
+	for i, size := range pinnedSizes {
+		if size.n == params.LogN {
 			at = i
 		}
 	}
@@ -255,7 +260,12 @@ func ShapeOf(inst *stark.Instance) Shape {
 }
 
 // PinnedSizes are the log2 sizes that proofs have.
-func PinnedSizes() []int { return slices.Clone(pinnedSizes[:]) }
+func PinnedSizes() (out []int) {
+	for _, size := range pinnedSizes {
+		out = append(out, size.n)
+	}
+	return out
+}
 
 // Params returns the parameters of a level for a pinned size.
 func Params(security, logN int) (stark.Params, error) {
