@@ -320,6 +320,7 @@ func TestRecreatedLockIsAnother(t *testing.T) {
 	if r := w.proven(alice, w.acquireOp("/other"), 1, FeltOf(1), nil); r.Code != "" {
 		t.Fatalf("acquire: %+v", r)
 	}
+	w.refused(alice, &Release{Path: "/other", Instance: seq.Instance, Generation: 1}, CodeNotHolder)
 	if err := w.state.CheckSequencer(seq); CodeOf(err) != CodeNotHolder {
 		t.Errorf("the sequencer of the deleted lock: %v", err)
 	}

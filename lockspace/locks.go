@@ -172,7 +172,6 @@ func (o *Acquire) run(x *execution) error {
 	l.State, l.Mode, l.Peer, l.Addresses = Held, o.Mode, o.Peer, o.Addresses
 	x.lease(l)
 	if l.Machine != nil {
-		l.Machine.Dated = l.Machine.Head // fresh deadlines
 		x.date(id, l)
 	}
 	x.setLock(id, old, l)
@@ -273,7 +272,7 @@ func (x *execution) lose(id wire.CID, old *Lock, reason string, delay Duration) 
 	l.State, l.Ends, l.Mode, l.Peer, l.Addresses, l.Ephemerals = Free, 0, "", "", nil, 0
 	if l.Machine != nil {
 		m := *l.Machine
-		m.Deadline, m.Dated = 0, m.Head
+		m.Deadline, m.Dated = 0, m.Head // whoever succeeds gets fresh deadlines
 		l.Machine = &m
 	}
 	if delay > 0 {
