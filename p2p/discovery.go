@@ -249,12 +249,17 @@ func (h *Host) dialKnown() {
 	_ = g.Wait()
 }
 
-// keepValidators keeps every validator connected to this one, if it is one itself or serves the DHT.
+// keepValidators keeps every validator connected to this node, if it is one itself or serves the DHT: machines and
+// clients need one or two peers, not all.
 func (h *Host) keepValidators() {
 	for {
 		wake := h.dial.waker()
 		now := time.Now()
-		for _, id := range h.validators.list() {
+		due := h.validators.list()
+		if !h.cfg.Server && !h.validators.has(h.host.ID()) {
+			due = nil
+		}
+		for _, id := range due {
 			if id == h.host.ID() || h.Connected(id) || !h.dial.start(id, now) {
 				continue
 			}

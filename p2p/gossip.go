@@ -357,7 +357,8 @@ func (t *Topic) receive() {
 }
 
 // Publish sends a frame to everyone on the topic, as far as there are peers. The same bytes may be published again,
-// up to 16 times within two minutes: each time is a new attempt that peers do not take for a duplicate.
+// up to 16 times within two minutes: each time is a new attempt that peers do not take for a duplicate. After a restart
+// the count starts anew, and bytes that were published before it reach those alone that had not seen them.
 func (t *Topic) Publish(ctx context.Context, data []byte) error {
 	if len(data) > t.maxSize {
 		return fmt.Errorf("p2p: topic %s: frame has %d bytes, at most %d are allowed", t.name, len(data), t.maxSize)
