@@ -314,7 +314,6 @@ func (v *naive) prove(t testing.TB, trace [][]koalabear.Vector, fixed [2][]koala
 			term(six(vstark.TreeInteraction, v.last(c)), o.Interaction[v.last(c)], field.Scale(zeta, field.Exp(wn, 1<<k)))
 		}
 	}
-	_ = l
 
 	// FRI: f = even(x^2) + x odd(x^2), pair by pair.
 	type opened struct {

@@ -86,11 +86,16 @@ func (c *Challenges) Weight(claims []field.Ext, interaction hash.Digest) field.E
 func (c *Challenges) Zeta(composition hash.Digest) (field.Ext, error) {
 	c.t.AbsorbDigest(tagComposition, composition)
 	zeta := c.t.Ext(tagZeta)
-	// All domains lie in the base field, and so do all roots of x^(2^n) - 1: outside of it no denominator vanishes.
+	return zeta, checkZeta(zeta)
+}
+
+// checkZeta refuses a point at which opened values would bind nothing. All domains lie in the base field, and so do all
+// roots of x^(2^n) - 1: outside of it no denominator vanishes.
+func checkZeta(zeta field.Ext) error {
 	if field.InBase(&zeta) {
-		return zeta, ErrZeta
+		return ErrZeta
 	}
-	return zeta, nil
+	return nil
 }
 
 // Deep absorbs the opened values and draws the weight of the DEEP terms.

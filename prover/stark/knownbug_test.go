@@ -1,0 +1,629 @@
+package stark_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/seed06907907/fatty/prover/stark/internal/toy"
+	"github.com/seed06907907/fatty/verifier/air"
+	"github.com/seed06907907/fatty/verifier/field"
+	"github.com/seed06907907/fatty/verifier/hash"
+	vstark "github.com/seed06907907/fatty/verifier/stark"
+)
+
+// Bugs that other proof systems of this kind have had, by their number in the project's list: each of them would let a
+// false statement through, and each is a test here.
+
+// challengesOf replays a transcript and lists everything it draws, in order.
+func challengesOf(inst *vstark.Instance, p *vstark.Proof) (out []string) {
+	ch := vstark.NewChallenges(inst)
+	put := func(xs ...any) { out = append(out, fmt.Sprint(xs...)) }
+	fp := ch.Lookup(p.MainRoot)
+	put(fp.Z)
+	put(fp.Alpha)
+	put(ch.Weight(p.Claims, p.InteractionRoot))
+	zeta, _ := ch.Zeta(p.CompositionRoot)
+	put(zeta)
+	put(ch.Deep(&p.Open))
+	for _, r := range p.LayerRoots {
+		put(ch.Fold(r))
+	}
+	put(ch.Seed(p.Final))
+	put(ch.Queries(p.Nonce, inst.Params))
+	return out
+}
+
+func addOne(x *field.Ext) { *x = field.Add(*x, field.One()) }
+
+// audit changes one word of the statement or the proof at a time: exactly the challenges from the given one on change.
+func audit(t *testing.T, from int, change func(inst *vstark.Instance, p *vstark.Proof)) {
+	t.Helper()
+	cs := newCase(t, toy.Params(6), small, 5)
+	p := prove(t, cs)
+	before := challengesOf(cs.Inst, p)
+	inst := *cs.Inst
+	inst.Public = slices.Clone(inst.Public)
+	inst.LogHeights = slices.Clone(inst.LogHeights)
+	inst.Scalars = [][]field.Element{nil, nil, nil, slices.Clone(inst.Scalars[toy.Cube]), slices.Clone(inst.Scalars[toy.Pairs])}
+	change(&inst, p)
+	after := challengesOf(&inst, p)
+	for i := range min(len(before), len(after)) {
+		if (i < from) != (before[i] == after[i]) {
+			t.Errorf("challenge %d: changed is %v, want from %d on", i, before[i] != after[i], from)
+		}
+	}
+	if err := vstark.Verify(&inst, p); err == nil {
+		t.Error("accepted")
+	}
+}
+
+// The challenges' places in challengesOf; the folds begin at drawFold.
+const (
+	drawZ = iota
+	drawAlpha
+	drawWeight
+	drawZeta
+	drawDeep
+	drawFold
+)
+
+func TestKnownBug_01_OpeningsAreAbsorbedBeforeBatching(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 5)
+	p := prove(t, cs)
+	for name, list := range map[string][]field.Ext{
+		"preprocessed": p.Open.Preprocessed, "program": p.Open.Program, "main": p.Open.Main,
+		"interaction": p.Open.Interaction, "composition": p.Open.Composition[:], "previous": p.Open.Previous,
+	} {
+		for i := range list {
+			t.Run(fmt.Sprint(name, i), func(t *testing.T) {
+				audit(t, drawDeep, func(_ *vstark.Instance, p *vstark.Proof) {
+					addOne(&map[string][]field.Ext{
+						"preprocessed": p.Open.Preprocessed, "program": p.Open.Program, "main": p.Open.Main,
+						"interaction": p.Open.Interaction, "composition": p.Open.Composition[:], "previous": p.Open.Previous,
+					}[name][i])
+				})
+			})
+		}
+	}
+}
+
+func TestKnownBug_02_LookupSumsAreAbsorbedBeforeZeta(t *testing.T) {
+	for i := range 5 {
+		audit(t, drawWeight, func(_ *vstark.Instance, p *vstark.Proof) { addOne(&p.Claims[i]) })
+	}
+	audit(t, drawWeight, func(_ *vstark.Instance, p *vstark.Proof) { increment(&p.InteractionRoot[7]) })
+	audit(t, drawZeta, func(_ *vstark.Instance, p *vstark.Proof) { increment(&p.CompositionRoot[0]) })
+	audit(t, drawZ, func(_ *vstark.Instance, p *vstark.Proof) { increment(&p.MainRoot[3]) })
+}
+
+// Two claims that change by opposite amounts still cancel; every later challenge differs all the same.
+func TestKnownBug_03_EachClaimIsAbsorbed(t *testing.T) {
+	audit(t, drawWeight, func(_ *vstark.Instance, p *vstark.Proof) {
+		addOne(&p.Claims[0])
+		p.Claims[1] = field.Sub(p.Claims[1], field.One())
+	})
+}
+
+func TestKnownBug_04_PublicValuesAreAbsorbed(t *testing.T) {
+	for i := range 3 {
+		audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { increment(&inst.Public[i]) })
+	}
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { increment(&inst.Scalars[toy.Cube][0]) })
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { increment(&inst.Scalars[toy.Pairs][0]) })
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { increment(&inst.Program[0]) })
+}
+
+func TestKnownBug_05_HeightsAreAbsorbed(t *testing.T) {
+	for i := range 5 {
+		audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { inst.LogHeights[i] ^= 1 })
+	}
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { inst.ProgramLogHeight-- })
+}
+
+func TestKnownBug_06_FinalPolynomialAndLayersAreAbsorbed(t *testing.T) {
+	layers := len(toy.Params(6).Folds())
+	for i := range 4 {
+		audit(t, drawFold+layers, func(_ *vstark.Instance, p *vstark.Proof) { addOne(&p.Final[i]) })
+	}
+	for i := range layers {
+		audit(t, drawFold+i, func(_ *vstark.Instance, p *vstark.Proof) { increment(&p.LayerRoots[i][2]) })
+	}
+	audit(t, drawFold+layers+1, func(_ *vstark.Instance, p *vstark.Proof) { p.Nonce++ })
+}
+
+// Words cannot move from one message to the next, and trailing zeros count.
+func TestKnownBug_07_PublicWordsAreLengthBound(t *testing.T) {
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { inst.Public = append(inst.Public, field.Element{}) })
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { inst.Public = inst.Public[:2] })
+}
+
+// A witness made with other lookup challenges than the transcript's is refused.
+func TestKnownBug_08_LookupChallengesAreUsed(t *testing.T) {
+	for name, f := range map[string]func(vstark.Fingerprint) vstark.Fingerprint{
+		"z":     func(fp vstark.Fingerprint) vstark.Fingerprint { addOne(&fp.Z); return fp },
+		"alpha": func(fp vstark.Fingerprint) vstark.Fingerprint { addOne(&fp.Alpha); return fp },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cs := newCase(t, toy.Params(5), toy.Heights{Table: 5, Code: 4, Cube: 4, Pairs: 4}, 6)
+			n := naiveOf(cs)
+			n.lookup = f
+			n.sums = func(claims []field.Ext) { balance(cs, n, claims) }
+			refused(t, cs.Inst, n.proveCase(t, cs))
+		})
+	}
+}
+
+// A prover that brings its own preprocessed or program tree is refused: their roots are the verifier's.
+func TestKnownBug_09_PreprocessedRootIsTheVerifiersOwn(t *testing.T) {
+	ours := newCase(t, toy.Params(6), small, 8)
+	theirs := newCase(t, toy.Params(6), small, 9) // another program
+	p := prove(t, theirs)
+	inst := *theirs.Inst
+	inst.Program = ours.Inst.Program
+	refused(t, &inst, p)
+	inst = *theirs.Inst
+	increment(&inst.Preprocessed[0])
+	refused(t, &inst, p)
+}
+
+// A word of high degree in one column does not cancel against the same word in a column of another height.
+func TestKnownBug_10_HighDegreeDoesNotCancelAcrossHeights(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 10)
+	n := naiveOf(cs)
+	n.commit = func(tree int, words [][]field.Element) {
+		if tree != vstark.TreeMain {
+			return
+		}
+		a, b := words[n.l.Main[toy.Cube]+1], words[n.l.Main[toy.Pairs]]
+		for i := range a {
+			e := field.New(uint64(i*i + 1))
+			a[i].Add(&a[i], &e)
+			b[i].Sub(&b[i], &e)
+		}
+	}
+	refused(t, cs.Inst, n.proveCase(t, cs))
+}
+
+func TestKnownBug_11_FinalPolynomialHasItsLength(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 11)
+	for _, change := range []func(p *vstark.Proof){
+		func(p *vstark.Proof) { p.Final = append(p.Final, field.Ext{}) },
+		func(p *vstark.Proof) { p.Final = append(p.Final, field.One()) },
+		func(p *vstark.Proof) { p.Final = p.Final[:3] },
+		func(p *vstark.Proof) { p.Final = nil },
+	} {
+		p := prove(t, cs)
+		change(p)
+		if err := refused(t, cs.Inst, p); !errors.Is(err, vstark.ErrFormat) {
+			t.Error(err)
+		}
+		if _, err := p.Encode(cs.Inst); err == nil {
+			t.Error("encoded")
+		}
+	}
+}
+
+func TestKnownBug_12_LastFoldIsChecked(t *testing.T) {
+	cs := newCase(t, toy.Params(5), toy.Heights{Table: 5, Code: 4, Cube: 4, Pairs: 4}, 12)
+	for i := range 4 {
+		n := naiveOf(cs)
+		n.final = func(c []field.Ext) []field.Ext { addOne(&c[i]); return c }
+		refused(t, cs.Inst, n.proveCase(t, cs))
+	}
+}
+
+func TestKnownBug_13_OpenedCellsAreChecked(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 13)
+	for tree := range vstark.Trees {
+		for i := range prove(t, cs).Rows[tree] {
+			if i%7 > 1 {
+				continue
+			}
+			p := prove(t, cs)
+			increment(&p.Rows[tree][i])
+			refused(t, cs.Inst, p)
+		}
+	}
+}
+
+// A codeword that is wrong at any single place is refused if that place is drawn.
+func TestKnownBug_14_EveryQueryIsChecked(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 14)
+	honest := prove(t, cs)
+	for layer := range honest.Layers {
+		for i := range honest.Layers[layer].Values {
+			p := prove(t, cs)
+			addOne(&p.Layers[layer].Values[i])
+			refused(t, cs.Inst, p)
+		}
+	}
+	// A first layer that is another low-degree word than the DEEP combination.
+	n := naiveOf(cs)
+	n.layer = func(i int, code []field.Ext) {
+		if i == 0 {
+			for j := range code {
+				addOne(&code[j])
+			}
+		}
+	}
+	refused(t, cs.Inst, n.proveCase(t, cs))
+	// And a later layer that is another word than the fold.
+	n = naiveOf(cs)
+	n.layer = func(i int, code []field.Ext) {
+		if i == 1 {
+			for j := range code {
+				addOne(&code[j])
+			}
+		}
+	}
+	refused(t, cs.Inst, n.proveCase(t, cs))
+}
+
+func TestKnownBug_15_ZeroQueriesAreRefused(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 15)
+	p := prove(t, cs)
+	for _, change := range []func(p *vstark.Params){
+		func(p *vstark.Params) { p.Queries = 0 },
+		func(p *vstark.Params) { p.Queries = -1 },
+		func(p *vstark.Params) { p.Queries = vstark.MaxQueries + 1 },
+		func(p *vstark.Params) { p.LogBlowup = 0 },
+		func(p *vstark.Params) { p.LogBlowup = vstark.MaxLogBlowup + 1 },
+		func(p *vstark.Params) { p.FoldLog = 0 },
+		func(p *vstark.Params) { p.FoldLog = vstark.MaxFoldLog + 1 },
+		func(p *vstark.Params) { p.FinalLog = p.LogN },
+		func(p *vstark.Params) { p.FinalLog = -1 },
+		func(p *vstark.Params) { p.QueryGrind = -1 },
+		func(p *vstark.Params) { p.QueryGrind = vstark.MaxQueryGrind + 1 },
+		func(p *vstark.Params) { p.LogN = 3 },
+		func(p *vstark.Params) { p.LogN = vstark.MaxLogN + 1 },
+		func(p *vstark.Params) { p.LogN, p.LogBlowup = 22, 3 },
+	} {
+		inst := *cs.Inst
+		change(&inst.Params)
+		if err := refused(t, &inst, p); !errors.Is(err, vstark.ErrParams) {
+			t.Error(err)
+		}
+	}
+	// A proof that opens nothing.
+	q := *p
+	q.Rows, q.Paths = [vstark.Trees][]field.Element{}, [vstark.Trees][]hash.Digest{}
+	refused(t, cs.Inst, &q)
+}
+
+func TestKnownBug_16_HeightsAreThoseOfTheCommitment(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 16)
+	p := prove(t, cs)
+	for i := range cs.Inst.LogHeights {
+		for _, d := range []int{-1, 1} {
+			inst := *cs.Inst
+			inst.LogHeights = slices.Clone(inst.LogHeights)
+			inst.LogHeights[i] += d
+			refused(t, &inst, p)
+		}
+	}
+	for _, d := range []int{-1, 1} {
+		inst := *cs.Inst
+		inst.Params.LogN += d
+		refused(t, &inst, p)
+	}
+}
+
+func TestKnownBug_17_NoFoldIsLeftOut(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 17)
+	p := prove(t, cs)
+	for i := range p.Layers {
+		q := *p
+		q.LayerRoots = slices.Delete(slices.Clone(p.LayerRoots), i, i+1)
+		q.Layers = slices.Delete(slices.Clone(p.Layers), i, i+1)
+		if err := refused(t, cs.Inst, &q); !errors.Is(err, vstark.ErrFormat) {
+			t.Error(err)
+		}
+	}
+	q := *p
+	q.LayerRoots, q.Layers = append(q.LayerRoots, q.LayerRoots[0]), append(q.Layers, q.Layers[0])
+	refused(t, cs.Inst, &q)
+}
+
+// As many places are opened as the transcript draws different ones, each with its own opening.
+func TestKnownBug_18_AllDistinctQueriesAreOpened(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 18)
+	p := prove(t, cs)
+	l, err := vstark.NewLayout(cs.Inst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawn := distinctPlaces(cs.Inst, p)
+	if got := len(p.Rows[vstark.TreeMain]) / len(l.Columns[vstark.TreeMain]); got != len(drawn) || got < 8 {
+		t.Errorf("%d places are opened, %d drawn", got, len(drawn))
+	}
+	q := *p
+	for tree := range vstark.Trees {
+		q.Rows[tree] = p.Rows[tree][:len(p.Rows[tree])-len(l.Columns[tree])]
+	}
+	refused(t, cs.Inst, &q)
+	for tree := range vstark.Trees {
+		q.Rows[tree] = append(slices.Clone(p.Rows[tree]), p.Rows[tree][:len(l.Columns[tree])]...)
+	}
+	refused(t, cs.Inst, &q)
+}
+
+func distinctPlaces(inst *vstark.Instance, p *vstark.Proof) []uint32 {
+	ch := vstark.NewChallenges(inst)
+	ch.Lookup(p.MainRoot)
+	ch.Weight(p.Claims, p.InteractionRoot)
+	_, _ = ch.Zeta(p.CompositionRoot)
+	ch.Deep(&p.Open)
+	for _, r := range p.LayerRoots {
+		ch.Fold(r)
+	}
+	ch.Seed(p.Final)
+	return vstark.Distinct(ch.Queries(p.Nonce, inst.Params))
+}
+
+// A proof carries no places: openings of other places than those drawn are refused.
+func TestKnownBug_19_QueriesComeFromTheTranscript(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 19)
+	p := prove(t, cs)
+	l, err := vstark.NewLayout(cs.Inst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The openings of the first two places change places.
+	q := *p
+	for tree := range vstark.Trees {
+		w := len(l.Columns[tree])
+		rows := slices.Clone(p.Rows[tree])
+		copy(rows, p.Rows[tree][w:2*w])
+		copy(rows[w:], p.Rows[tree][:w])
+		q.Rows[tree] = rows
+	}
+	refused(t, cs.Inst, &q)
+	// A nonce that passes draws other places: the openings no longer fit.
+	q = *p
+	ch := vstark.NewChallenges(cs.Inst)
+	ch.Lookup(p.MainRoot)
+	ch.Weight(p.Claims, p.InteractionRoot)
+	_, _ = ch.Zeta(p.CompositionRoot)
+	ch.Deep(&p.Open)
+	for _, r := range p.LayerRoots {
+		ch.Fold(r)
+	}
+	seed := ch.Seed(p.Final)
+	for q.Nonce++; !hash.Ground(seed, q.Nonce, cs.Inst.Params.QueryGrind); q.Nonce++ {
+	}
+	refused(t, cs.Inst, &q)
+}
+
+// Words that move from one opened leaf to its neighbour keep the list but not the leaves.
+func TestKnownBug_21_CellsStayInTheirRow(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 21)
+	p := prove(t, cs)
+	for tree := range vstark.Trees {
+		q := *p
+		rows := slices.Clone(p.Rows[tree])
+		// The same words in another order.
+		rows[0], rows[1] = rows[1], rows[0]
+		if rows[0] == rows[1] {
+			rows[0], rows[2] = rows[2], rows[0]
+		}
+		q.Rows[tree] = rows
+		refused(t, cs.Inst, &q)
+		q.Rows[tree] = append(slices.Clone(p.Rows[tree][1:]), field.Element{})
+		refused(t, cs.Inst, &q)
+		q.Rows[tree] = append([]field.Element{{}}, p.Rows[tree][:len(p.Rows[tree])-1]...)
+		refused(t, cs.Inst, &q)
+	}
+}
+
+// The parameters are the verifier's: a proof made with weaker ones does not verify under its own.
+func TestKnownBug_22_SecurityIsNotReadFromTheProof(t *testing.T) {
+	weak := toy.Params(6)
+	weak.Queries, weak.QueryGrind = 1, 0
+	cs := newCase(t, weak, small, 22)
+	p := prove(t, cs)
+	if err := vstark.Verify(cs.Inst, p); err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []func(p *vstark.Params){
+		func(p *vstark.Params) { p.Queries = 2 },
+		func(p *vstark.Params) { p.QueryGrind = 1 },
+		func(p *vstark.Params) { p.FoldLog = 3 },
+		func(p *vstark.Params) { p.FinalLog = 3 },
+		func(p *vstark.Params) { p.LogBlowup = 2 },
+	} {
+		inst := *cs.Inst
+		change(&inst.Params)
+		refused(t, &inst, p)
+	}
+}
+
+// The order of components is the set's, and the set's whole description is absorbed.
+func TestKnownBug_23_ComponentsCannotBePermuted(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 23)
+	p := prove(t, cs)
+	inst := *cs.Inst
+	swapped := *inst.Set
+	swapped.Components = slices.Clone(inst.Set.Components)
+	swapped.Components[toy.Table], swapped.Components[toy.Pairs] = swapped.Components[toy.Pairs], swapped.Components[toy.Table]
+	inst.Set = &swapped
+	inst.Scalars = [][]field.Element{nil, inst.Scalars[toy.Pairs], nil, inst.Scalars[toy.Cube], nil}
+	refused(t, &inst, p)
+	if vstark.Identity(cs.Inst.Set) == vstark.Identity(&swapped) {
+		t.Error("the identity does not see the order")
+	}
+	// Any other description has another identity, though columns and lookups are the same.
+	relabel := *cs.Inst.Set
+	relabel.Components = slices.Clone(cs.Inst.Set.Components)
+	c := *relabel.Components[toy.Cube]
+	c.Constraints = slices.Clone(c.Constraints)
+	c.Constraints[0].Root = c.Constraints[1].Root
+	relabel.Components[toy.Cube] = &c
+	if vstark.Identity(cs.Inst.Set) == vstark.Identity(&relabel) {
+		t.Error("the identity does not see the constraints")
+	}
+}
+
+// Every word of a proof has one encoding: p more is no word.
+func TestKnownBug_26_WordsAreBelowTheModulus(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 26)
+	b, err := prove(t, cs).Encode(cs.Inst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for at := 0; at+4 <= len(b); at += 4 {
+		v := uint64(b[at])<<24 | uint64(b[at+1])<<16 | uint64(b[at+2])<<8 | uint64(b[at+3])
+		if v+field.Modulus >= 1<<32 {
+			continue
+		}
+		c := slices.Clone(b)
+		v += field.Modulus
+		c[at], c[at+1], c[at+2], c[at+3] = byte(v>>24), byte(v>>16), byte(v>>8), byte(v)
+		// The nonce's words are no field elements: there it is the proof of work that fails.
+		if p, err := vstark.DecodeProof(c, cs.Inst); err == nil && vstark.Verify(cs.Inst, p) == nil {
+			t.Fatalf("word at %d has two encodings", at)
+		}
+		found++
+	}
+	if found < 100 {
+		t.Errorf("only %d words tried", found)
+	}
+}
+
+// A running sum that is not periodic is refused: TestRunningSumThatDriftsIsRefused has the attack in full. Here the period
+// alone is broken.
+func TestKnownBug_33_RunningSumsArePeriodic(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 33)
+	n := naiveOf(cs)
+	n.column = func(i int, sums [][]field.Ext, _ []field.Ext) [][]field.Ext {
+		if i == toy.Pairs {
+			addOne(&sums[len(sums)-1][40])
+		}
+		return sums
+	}
+	refused(t, cs.Inst, n.proveCase(t, cs))
+}
+
+func TestKnownBug_34_ComponentAboveThePinnedSizeIsRefused(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 34)
+	p := prove(t, cs)
+	for i, h := range map[int]int{toy.Cube: 7, toy.Table: 30, toy.Pairs: 3, toy.Squares: 5, toy.Program: -1} {
+		inst := *cs.Inst
+		inst.LogHeights = slices.Clone(inst.LogHeights)
+		inst.LogHeights[i] = h
+		if err := refused(t, &inst, p); !errors.Is(err, vstark.ErrInstance) {
+			t.Error(err)
+		}
+	}
+}
+
+// wide is a set whose relation can be used uses times 2^22.
+func wide(t *testing.T, uses int) *vstark.Instance {
+	r := air.NewRelation(1, "R", 1, "")
+	b := air.NewBuilder("c", air.AnyHeight)
+	x := b.Main("x")
+	for range uses {
+		b.Use(r, b.Const(1), x)
+	}
+	b.YieldTimes(r, b.Main("times"), x)
+	c, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := air.NewSet("wide", c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := vstark.Proven100(22)
+	return &vstark.Instance{Set: set, Params: p, LogHeights: []int{22}, Scalars: make([][]field.Element, 1)}
+}
+
+// A relation that could be used p times is refused: 508 * 2^22 = p - 1 + 2^24 - .. is past the bound.
+func TestKnownBug_36_UsesStayBelowTheCharacteristic(t *testing.T) {
+	if _, err := vstark.NewLayout(wide(t, 507)); err != nil {
+		t.Error(err)
+	}
+	if _, err := vstark.NewLayout(wide(t, 508)); !errors.Is(err, vstark.ErrInstance) {
+		t.Error("a relation can be used p times")
+	}
+	// A use with a free multiplicity could be used -1 times.
+	inst := wide(t, 1)
+	inst.Set.Components[0].Lookups[0].Unit = false
+	if _, err := vstark.NewLayout(inst); !errors.Is(err, vstark.ErrInstance) {
+		t.Error("a use has a free multiplicity")
+	}
+}
+
+// Tuples of one relation have one width, and tuples of two never have one fingerprint.
+func TestKnownBug_37_TuplesAreOfTheirRelationsWidth(t *testing.T) {
+	inst := wide(t, 1)
+	inst.Set.Components[0].Lookups[0].Tuple = append(inst.Set.Components[0].Lookups[0].Tuple, 0)
+	if _, err := vstark.NewLayout(inst); !errors.Is(err, vstark.ErrInstance) {
+		t.Error("a tuple of another width is laid out")
+	}
+	inst = wide(t, 1)
+	inst.Set.Components[0].Lookups[0].Relation.ID = 0
+	if _, err := vstark.NewLayout(inst); !errors.Is(err, vstark.ErrInstance) {
+		t.Error("a relation without an id is laid out")
+	}
+	fp := vstark.Fingerprint{Z: field.Basis(1), Alpha: field.Basis(2)}
+	if _, err := fp.Of(toy.Square, field.New(1)); err == nil {
+		t.Error("a short tuple has a fingerprint")
+	}
+	seen := map[field.Ext]string{}
+	for _, r := range []*air.Relation{toy.Count, toy.Square, toy.Code, toy.Result} {
+		for v := range uint64(3) {
+			for at := range r.Width {
+				if v == 0 && at > 0 {
+					continue
+				}
+				tuple := make([]field.Element, r.Width)
+				tuple[at] = field.New(v)
+				d, err := fp.Of(r, tuple...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				name := fmt.Sprint(r.Name, tuple)
+				if have, ok := seen[d]; ok {
+					t.Errorf("%s and %s have one fingerprint", have, name)
+				}
+				seen[d] = name
+			}
+		}
+	}
+}
+
+// Padding yields nothing by itself: the pair (0, 1) is in no row of the squares.
+func TestKnownBug_38_PaddingYieldsNothing(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 38)
+	x, y := cs.Trace.Main[toy.Pairs][0], cs.Trace.Main[toy.Pairs][1]
+	x[3], y[3] = field.Element{}, field.New(1)
+	refused(t, cs.Inst, prove(t, cs))
+	// Whatever multiplicity the table claims.
+	for row := range 1 << toy.SquaresLogHeight {
+		cs.Trace.Main[toy.Squares][0][row] = field.New(1)
+	}
+	refused(t, cs.Inst, prove(t, cs))
+}
+
+// Nonces are bounded and, without proof of work, zero.
+func TestKnownBug_C14_NonceIsCheckedAndCanonical(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 40)
+	p := prove(t, cs)
+	q := *p
+	q.Nonce += 1 << 48
+	refused(t, cs.Inst, &q)
+	free := toy.Params(6)
+	free.QueryGrind = 0
+	cs = newCase(t, free, small, 40)
+	p = prove(t, cs)
+	if p.Nonce != 0 {
+		t.Error("a nonce that nobody asked for")
+	}
+	p.Nonce = 1
+	if err := refused(t, cs.Inst, p); !errors.Is(err, vstark.ErrRejected) {
+		t.Error(err)
+	}
+}
