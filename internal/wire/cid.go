@@ -12,8 +12,12 @@ import (
 // linkTag is IPLD's CBOR tag for a link; its content is a byte string, 0x00 before the binary CID.
 const linkTag = 42
 
-// CID is a content id: CIDv1, DAG-CBOR, SHA2-256, and nothing else. The zero CID is undefined; it encodes as an empty
-// byte string inside the link tag never, so optional links are pointers with omitempty. CIDs are comparable.
+// maxText bounds a content id's text: the longest multibase (base2, with its prefix) of its 36 bytes. Decoding base58 takes
+// time quadratic in the length, so foreign text is bounded before.
+const maxText = 36*8 + 1
+
+// CID is a content id: CIDv1, DAG-CBOR, SHA2-256, and nothing else. The zero CID is undefined and has no encoding, so
+// optional links are pointers with omitempty. CIDs are comparable.
 type CID struct{ c cid.Cid }
 
 // Sum returns the content id of a canonical block.
@@ -31,6 +35,9 @@ func FromDigest(h [32]byte) CID {
 
 // ParseCID reads a content id from its text (any multibase), or says which kind of id fatty uses.
 func ParseCID(s string) (CID, error) {
+	if len(s) > maxText {
+		return CID{}, fmt.Errorf("content id %.80q: %d characters, at most %d", s, len(s), maxText)
+	}
 	c, err := cid.Decode(s)
 	if err != nil {
 		return CID{}, fmt.Errorf("content id %.80q: %w", s, err)
