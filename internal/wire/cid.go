@@ -62,7 +62,7 @@ func (c CID) Cid() cid.Cid { return c.c }
 
 // Digest returns the SHA-256 digest inside; zero for an undefined id.
 func (c CID) Digest() (h [32]byte) {
-	if b := c.c.Bytes(); len(b) >= 32 {
+	if b := c.c.KeyString(); len(b) >= 32 {
 		copy(h[:], b[len(b)-32:])
 	}
 	return h
