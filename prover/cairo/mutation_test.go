@@ -48,7 +48,7 @@ func everything(t testing.TB) *Input {
 	a.immInt(unused|flagAPAdd, -1, -1, -1)
 	a.immInt(unused|flagAPAdd, -1, -1, 1)
 	a.pushInt(-3)
-	a.op(unused|flagAPAdd|flagOp1AP|flagAPAdd, -1, -1, -1)
+	a.op(unused|flagAPAdd|flagOp1AP, -1, -1, -1)
 	a.immInt(unused|flagAPAdd, -1, -1, 3)
 	a.immInt(unused|flagJumpRel, -1, -1, 2)
 	a.immInt(flagOp0FP|flagAdd|assertPush, 0, -1, 0) // [fp - 1] = 5, an address
@@ -57,6 +57,16 @@ func everything(t testing.TB) *Input {
 	a.pushInt(4)
 	a.op(flagDstFP|flagAPAdd|flagMul|flagOp1AP, -1, -2, -1)
 	a.immInt(unused|flagAPAdd, -1, -1, 4)
+	for _, d := range []int64{4, -3} { // assertions that move ap
+		a.pushInt(d)
+		a.immInt(flagOp0FP|flagAPAdd|flagAssertEq, -1, -1, d)
+		a.immInt(unused|flagAPAdd, -1, -1, -d)
+	}
+	a.pushInt(6)
+	for range 4 { // results that nothing uses, and some steps more than a power of two
+		a.op(flagDstFP|flagMul|flagOp1AP, -1, -1, -1)
+		a.op(flagDstFP|flagAdd|flagOp1AP, -1, -1, -1)
+	}
 	a.pushInt(2)
 	a.immInt(flagAdd|assertPush, 0, -1, -1)
 	a.immInt(flagOp0FP|flagJnz, -1, -1, -2)
