@@ -173,3 +173,34 @@ func BenchmarkBroadcastToThree(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkGossipThroughput: 200-byte frames from one of four validators to the three others, as fast as they are taken.
+// An operation is one frame delivered to all.
+func BenchmarkGossipThroughput(b *testing.B) {
+	for _, transport := range []string{"tcp", "quic"} {
+		b.Run(transport, func(b *testing.B) {
+			hosts := benchHosts(b, transport, 4)
+			topics := make([]*Topic, 4)
+			window := make(chan struct{}, 3*256) // deliveries on the way: below every queue's size
+			for i, h := range hosts {
+				var err error
+				if topics[i], err = h.Join("bench", true, 1024, accept, func(peer.ID, []byte) { <-window }); err != nil {
+					b.Fatal(err)
+				}
+			}
+			waitMesh(b, topics...)
+			frame := make([]byte, 200)
+			i := uint64(0)
+			for b.Loop() {
+				i++
+				binary.BigEndian.PutUint64(frame, i)
+				for range 3 {
+					window <- struct{}{}
+				}
+				if err := topics[0].Publish(context.Background(), frame); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

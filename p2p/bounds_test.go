@@ -408,6 +408,35 @@ func TestBucket(t *testing.T) {
 	})
 }
 
+func TestPausesGrowAndAreBounded(t *testing.T) {
+	d, now := newDialer(), time.Unix(1, 0)
+	for i := range 10 * maxPauses {
+		id := peer.ID(string(rune(i + 1000)))
+		if !d.start(id, now) || d.start(id, now) {
+			t.Fatal("an attempt must begin once")
+		}
+		d.failed(id, now, time.Minute)
+		if d.start(id, now) {
+			t.Fatal("no pause after a failure")
+		}
+		now = now.Add(time.Second)
+	}
+	if len(d.pauses) > 2*maxPauses {
+		t.Errorf("%d pauses are remembered", len(d.pauses))
+	}
+	var last time.Duration
+	for range 20 {
+		next := grow(last, time.Minute)
+		if next < last || next > time.Minute {
+			t.Fatalf("a pause of %v after one of %v", next, last)
+		}
+		last = next
+	}
+	if last != time.Minute || jitter(last) < last*7/8 || jitter(last) > last*9/8 {
+		t.Errorf("pauses end at %v", last)
+	}
+}
+
 func TestGossipParamsFitEveryCell(t *testing.T) {
 	for n := range 101 {
 		p := gossipParams(n)

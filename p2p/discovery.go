@@ -31,7 +31,8 @@ const (
 	lookTimeout       = 20 * time.Second       // for one look at a provider record
 	provideTimeout    = 30 * time.Second       // for storing one provider record
 	providersLooked   = 20                     // providers of one record that are looked at: anyone can make a record
-	routingRefresh    = 5 * time.Minute
+	maxPauses         = 1024                   // peers whose pauses are remembered; above it those that are over are forgotten
+	routingRefresh    = 5 * time.Minute        // of the DHT's routing table
 )
 
 // rendezvous is the content id under which the nodes of a chain announce themselves.
@@ -115,6 +116,13 @@ func (d *dialer) start(id peer.ID, now time.Time) bool {
 	defer d.mu.Unlock()
 	p := d.pauses[id]
 	if p == nil {
+		if len(d.pauses) >= maxPauses { // anyone can make up peers that are never reached
+			for other, q := range d.pauses {
+				if !q.busy && now.After(q.until) {
+					delete(d.pauses, other)
+				}
+			}
+		}
 		p = new(pause)
 		d.pauses[id] = p
 	}
