@@ -1,6 +1,7 @@
 package stark
 
 import (
+	"context"
 	"sync"
 
 	"github.com/consensys/gnark-crypto/field/koalabear"
@@ -84,13 +85,20 @@ func (d *domain) evaluate(out, coef koalabear.Vector, b int) {
 	}
 }
 
-// extend returns the extension of a column.
-func (d *domain) extend(column koalabear.Vector, b int) koalabear.Vector {
-	out := make(koalabear.Vector, len(column)<<b)
+// extend writes the extension of a column to out, 2^b times as long.
+func (d *domain) extend(out, column koalabear.Vector, b int) {
 	copy(out, column)
 	d.interpolate(out[:len(column)])
 	d.evaluate(out, out[:len(column)], b)
-	return out
+}
+
+// extendAll returns the extensions of columns, all of 2^k rows.
+func extendAll(ctx context.Context, columns []koalabear.Vector, k, b int) ([]koalabear.Vector, error) {
+	out := newColumns(len(columns), 1<<(k+b))
+	return out, each(ctx, len(columns), func(_, i int) error {
+		domainOf(k).extend(out[i], columns[i], b)
+		return nil
+	})
 }
 
 // unblock interpolates values on block beta at blow-up 2^b, in place.

@@ -90,7 +90,8 @@ func commitFixed(ctx context.Context, p vstark.Params, names []string, columns [
 	extended := make([]koalabear.Vector, len(columns))
 	err := each(ctx, len(columns), func(_, i int) error {
 		heights[i] = log2(len(columns[i]))
-		extended[i] = domainOf(heights[i]).extend(columns[i], p.LogBlowup)
+		extended[i] = make(koalabear.Vector, len(columns[i])<<p.LogBlowup)
+		domainOf(heights[i]).extend(extended[i], columns[i], p.LogBlowup)
 		return nil
 	})
 	if err != nil {

@@ -146,13 +146,11 @@ func (r *fractions) numeratorAlone(num *extVec, i, n int) {
 // errDenominator is met with probability below 2^-150.
 var errDenominator = errors.New("a lookup's denominator is zero: prove again with another statement")
 
-// interaction computes a component's interaction columns on its rows, and its claimed sum.
-func interaction(ctx context.Context, p *program, d *denominators, columns []koalabear.Vector, k int) ([]extVec, field.Ext, error) {
+// interaction computes a component's interaction columns on its rows, by coordinates, and its claimed sum.
+func interaction(ctx context.Context, p *program, d *denominators, columns []koalabear.Vector, k int) ([]koalabear.Vector, field.Ext, error) {
 	rows, batches := 1<<k, p.c.Batches
-	out := make([]extVec, len(batches))
-	for j := range out {
-		out[j] = newExtVec(rows)
-	}
+	flat := newColumns(field.Degree*len(batches), rows)
+	out := extVecs(flat)
 	type scratch struct {
 		f             *frame
 		r             *fractions
@@ -188,16 +186,15 @@ func interaction(ctx context.Context, p *program, d *denominators, columns []koa
 			before := s.pre[j-1].slice(0, n)
 			mulExt(&pre, &before, &den)
 		}
-		flat := make([]field.Ext, n)
-		product := s.pre[len(batches)-1].slice(0, n)
-		for row := range flat {
-			flat[row] = product.at(row)
-			if flat[row].IsZero() {
+		products := make([]field.Ext, n)
+		inverse := s.pre[len(batches)-1].slice(0, n)
+		for row := range products {
+			products[row] = inverse.at(row)
+			if products[row].IsZero() {
 				return errDenominator
 			}
 		}
-		inverse := product
-		for row, x := range field.InvertAll(flat) {
+		for row, x := range field.InvertAll(products) {
 			inverse.set(row, x)
 		}
 		for j := len(batches) - 1; j >= 0; j-- {
@@ -225,7 +222,7 @@ func interaction(ctx context.Context, p *program, d *denominators, columns []koa
 	if err != nil {
 		return nil, field.Ext{}, err
 	}
-	return out, accumulate(&out[len(out)-1], k), nil
+	return flat, accumulate(&out[len(out)-1], k), nil
 }
 
 // accumulate turns row totals into the running sum that loses claim/2^k a row, in place, and returns the claim.

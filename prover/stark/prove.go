@@ -110,17 +110,13 @@ func (r *run) commit(t int, columns []koalabear.Vector) error {
 }
 
 func (r *run) main() error {
-	var rows []koalabear.Vector
-	for _, c := range r.trace.Main {
-		rows = append(rows, c...)
-	}
-	columns := make([]koalabear.Vector, len(rows))
-	err := each(r.ctx, len(rows), func(_, i int) error {
-		columns[i] = domainOf(log2(len(rows[i]))).extend(rows[i], r.inst.Params.LogBlowup)
-		return nil
-	})
-	if err != nil {
-		return err
+	var columns []koalabear.Vector
+	for i, c := range r.trace.Main {
+		extended, err := extendAll(r.ctx, c, r.inst.LogHeights[i], r.inst.Params.LogBlowup)
+		if err != nil {
+			return err
+		}
+		columns = append(columns, extended...)
 	}
 	if err := r.commit(vstark.TreeMain, columns); err != nil {
 		return err
@@ -142,18 +138,12 @@ func (r *run) lookups() error {
 			return fmt.Errorf("component %s: %w", c.Name, err)
 		}
 		r.proof.Claims = append(r.proof.Claims, claim)
-		extended := make([]extVec, len(sums))
-		err = each(r.ctx, len(sums)*field.Degree, func(_, j int) error {
-			extended[j/field.Degree][j%field.Degree] = domainOf(k).extend(sums[j/field.Degree][j%field.Degree], b)
-			return nil
-		})
+		flat, err := extendAll(r.ctx, sums, k, b)
 		if err != nil {
 			return err
 		}
-		for j := range extended {
-			columns = append(columns, extended[j][:]...)
-		}
-		r.sums = append(r.sums, extended)
+		columns = append(columns, flat...)
+		r.sums = append(r.sums, extVecs(flat))
 	}
 	if err := r.commit(vstark.TreeInteraction, columns); err != nil {
 		return err

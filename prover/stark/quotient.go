@@ -118,10 +118,7 @@ func addConst(v *extVec, x field.Ext) {
 // composition divides by the vanishing polynomial, splits each quotient in two halves, lifts and adds them, and returns the
 // extensions of the composition columns.
 func (q *quotients) composition(ctx context.Context, n int) ([]koalabear.Vector, error) {
-	out := make([]koalabear.Vector, vstark.CompositionColumns)
-	for c := range out {
-		out[c] = make(koalabear.Vector, 1<<(n+q.b))
-	}
+	out := newColumns(vstark.CompositionColumns, 1<<(n+q.b))
 	err := each(ctx, field.Degree, func(_, d int) error {
 		lo, hi := out[d][:1<<n], out[field.Degree+d][:1<<n]
 		for k, acc := range q.of {

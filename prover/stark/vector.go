@@ -18,6 +18,15 @@ func newExtVec(n int) (v extVec) {
 	return v
 }
 
+// extVecs reads columns as coordinates, six by six.
+func extVecs(columns []koalabear.Vector) []extVec {
+	out := make([]extVec, len(columns)/field.Degree)
+	for i := range out {
+		out[i] = extVec(columns[i*field.Degree:])
+	}
+	return out
+}
+
 // slice returns entries from <= i < to, sharing memory.
 func (v extVec) slice(from, to int) (out extVec) {
 	for d := range v {
