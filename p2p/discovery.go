@@ -193,9 +193,13 @@ func (h *Host) pause(d time.Duration) bool {
 // is enough.
 func (h *Host) keepBootstrap(a ma.Multiaddr) {
 	var length time.Duration
+	var reached peer.ID
 	for {
 		wake := h.dial.waker()
-		err := h.reachBootstrap(a)
+		var err error
+		if reached == "" || reached != h.host.ID() && !h.Connected(reached) {
+			reached, err = h.reachBootstrap(a)
+		}
 		if h.ctx.Err() != nil {
 			return
 		}
@@ -216,24 +220,25 @@ func (h *Host) keepBootstrap(a ma.Multiaddr) {
 	}
 }
 
-func (h *Host) reachBootstrap(a ma.Multiaddr) error {
+// reachBootstrap connects to one of the peers that an address names, and returns which.
+func (h *Host) reachBootstrap(a ma.Multiaddr) (peer.ID, error) {
 	ctx, cancel := context.WithTimeout(h.ctx, dialTimeout)
 	defer cancel()
 	infos, err := resolvePeers(ctx, []ma.Multiaddr{a}, resolveDNS)
 	for _, info := range infos {
 		if info.ID == h.host.ID() || h.Connected(info.ID) {
-			return nil // a bootstrap node may list itself
+			return info.ID, nil // a bootstrap node may list itself
 		}
 	}
 	for _, info := range infos {
 		if err = h.Connect(ctx, info); err == nil {
-			return nil
+			return info.ID, nil
 		}
 	}
 	if err == nil {
 		err = errors.New("p2p: the address names no peers")
 	}
-	return err
+	return "", err
 }
 
 // dialKnown tries the peers of the last run once; validators among them are tried on by keepValidators.

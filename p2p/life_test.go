@@ -146,6 +146,31 @@ func TestNewValidatorIsHeardAndOldOneIsNot(t *testing.T) {
 	}
 }
 
+// A bootstrap node that is down when others start, and goes down later, is found when it comes.
+func TestBootstrapPeerThatComesLate(t *testing.T) {
+	key := newKey(t)
+	boot := newHost(t, func(c *Config) { c.HostKey = key })
+	addrs := addrsOf(boot)
+	var listen []string
+	for _, a := range boot.host.Addrs() {
+		listen = append(listen, a.String())
+	}
+	if err := boot.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h := newHost(t, func(c *Config) { c.Bootstrap = addrs })
+	for range 2 {
+		again := newHost(t, func(c *Config) { c.HostKey, c.Listen = key, listen })
+		if err := h.WaitConnected(testContext(t), again.ID()); err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the loss to be noticed", func() bool { return !h.Connected(again.ID()) })
+	}
+}
+
 func TestReachedThroughARelay(t *testing.T) {
 	relay := newHost(t, func(c *Config) { c.RelayService, c.Reachability = true, ReachabilityPublic })
 	hidden := newHost(t, func(c *Config) {
