@@ -1,7 +1,9 @@
 package cairo
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
@@ -255,5 +257,31 @@ func TestEveryInstructionForm(t *testing.T) {
 			a.ret()
 			oracleRun(t, a.load(t))
 		})
+	}
+}
+
+// TestFormsThatAreNotProven runs what this VM runs and the tables refuse.
+func TestFormsThatAreNotProven(t *testing.T) {
+	for name, body := range map[string]func(a *assembler){
+		"jnz that asserts": func(a *assembler) {
+			a.pushInt(2)
+			a.op(flagOp0FP|flagJnz|flagOp1AP|flagAssertEq, -1, -1, -1)
+			a.ret()
+		},
+		"ret from elsewhere": func(a *assembler) {
+			a.op(flagOp0FP|flagOp1FP|assertPush, 0, -1, -2) // [ap] = [fp - 2]
+			a.op(flagOp0FP|flagOp1FP|flagJump|flagRet, -1, -1, -1)
+		},
+	} {
+		a := newAssembler(0)
+		body(a)
+		a.ret()
+		res, err := vm.Run(context.Background(), a.load(t), nil, vm.StwoConfig(0))
+		if err != nil {
+			continue // a stricter VM is fine
+		}
+		if _, err := Witness(context.Background(), res); !errors.Is(err, ErrRun) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

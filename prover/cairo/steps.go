@@ -2,6 +2,7 @@ package cairo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/seed06907907/fatty/prover/vm"
@@ -62,9 +63,31 @@ func decode(trace []vm.TraceRow, m *memory) (*instructions, error) {
 		w := v[0]
 		out.list = append(out.list, instruction{pc: pc, id: id, flags: uint32(w >> 48),
 			off: [3]uint32{uint32(w & 0xffff), uint32(w >> 16 & 0xffff), uint32(w >> 32 & 0xffff)}})
+		if err := out.list[len(out.list)-1].checkForm(); err != nil {
+			return nil, fmt.Errorf("%w: step %d: the instruction at pc %d: %w", ErrRun, i, pc, err)
+		}
 		out.row[pc] = int32(len(out.list))
 	}
 	return out, nil
+}
+
+// checkForm refuses instructions that a lenient VM runs and the tables do not prove; no compiler makes them.
+func (n *instruction) checkForm() error {
+	on := func(mask uint32) bool { return n.flags&mask != 0 }
+	off := func(i int) int { return int(n.off[i]) - offsetBias }
+	switch {
+	case on(flagJnz) && on(flagAPAdd|flagAssertEq|flagAdd|flagMul):
+		return errors.New("a conditional jump has no result to use")
+	case on(flagImm) && off(2) != 1:
+		return errors.New("an immediate must follow its instruction")
+	case on(flagCall) && (off(0) != 0 || off(1) != 1 || on(flagDstFP|flagOp0FP|flagAPAdd|flagAPAdd1)):
+		return errors.New("a call must save fp and pc at ap")
+	case on(flagRet) && (off(0) != -2 || off(2) != -1 || n.flags&(flagDstFP|flagOp1FP|flagJump|flagAdd|flagMul) != flagDstFP|flagOp1FP|flagJump):
+		return errors.New("a return must take fp and pc from the frame")
+	case on(flagRet) && on(flagAssertEq|flagCall), on(flagCall) && on(flagAssertEq):
+		return errors.New("an instruction has one opcode")
+	}
+	return nil
 }
 
 // productRow is a row of the multiply table.
