@@ -21,8 +21,8 @@ func (s *State) Prove(ask func(*State) error) ([]Block, error) {
 		return nil, err
 	}
 	err = ask(view)
-	if rec.size > MaxProofBytes || len(rec.list) > MaxProofBlocks {
-		return nil, refuse(CodeInvalid, "the answer needs %d blocks, %d bytes: ask for less at once", len(rec.list), rec.size)
+	if rec.full {
+		return nil, errTooMuch
 	}
 	return rec.list, err
 }
@@ -33,16 +33,23 @@ type recorder struct {
 	seen   map[wire.CID]bool
 	list   []Block
 	size   int
+	full   bool
 }
+
+var errTooMuch = refuse(CodeInvalid, "the answer needs more than %d blocks or %d bytes: ask for less at once", MaxProofBlocks, MaxProofBytes)
 
 func (r *recorder) Get(id wire.CID) ([]byte, error) {
 	b, err := r.blocks.Block(id, MaxTransaction)
-	if err == nil && !r.seen[id] {
-		r.seen[id] = true
-		r.list = append(r.list, Block{ID: id, Data: b})
-		r.size += len(b)
+	if err != nil || r.seen[id] {
+		return b, err
 	}
-	return b, err
+	r.size += len(b)
+	if r.full = r.full || r.size > MaxProofBytes || len(r.list) == MaxProofBlocks; r.full {
+		return nil, errTooMuch
+	}
+	r.seen[id] = true
+	r.list = append(r.list, Block{ID: id, Data: b})
+	return b, nil
 }
 
 // ErrProof is wrapped by every error of Verify that is about the blocks and not about the answer.
