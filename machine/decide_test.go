@@ -1,0 +1,204 @@
+package machine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/seed06907907/fatty/lockspace"
+	"pgregory.net/rapid"
+)
+
+func seconds(s float64) time.Time { return time.Unix(1_000_000, 0).Add(time.Duration(s * 1e9)) }
+
+func terms(kind lockspace.InputKind) lockspace.Terms {
+	t := lockspace.Terms{Inputs: kind, Succession: lockspace.Resume, Opening: lockspace.OpeningSelf, Cadence: 12 * lockspace.Second,
+		Grace: 6 * lockspace.Second, LockDelay: 2 * lockspace.Second}
+	if kind == lockspace.InputFelt {
+		t.Transaction, t.Idle, t.InboxMax, t.Window = 1, []lockspace.Felt{lockspace.FeltOf(0)}, 8, 1
+	}
+	return t
+}
+
+// Renewed at 0: the cadence ends at 12, the lease at 18.
+func held() *View {
+	return &View{State: lockspace.Held, Mine: true, Instance: 3, Generation: 7, T: 40, S: lockspace.FeltOf(9), LeaseEnd: seconds(18)}
+}
+
+func job(gen, t uint64) Job {
+	return Job{Instance: 3, Generation: gen, T: t, S: lockspace.FeltOf(9), Ticks: 5, Took: lockspace.Idle}
+}
+
+func TestDecide(t *testing.T) {
+	ready := func(j Job, at float64) *Ready { return &Ready{Job: j, Anchored: seconds(at)} }
+	free := &View{Instance: 3, Generation: 7, T: 40, S: lockspace.FeltOf(9)}
+	delayed := &View{State: lockspace.Delayed, Instance: 3, Generation: 7, T: 40, S: lockspace.FeltOf(9), ClosedTill: seconds(2)}
+	other := held()
+	other.Mine = false
+	restart := terms(lockspace.InputNone)
+	restart.Succession = lockspace.Restart
+	j7, j8 := job(7, 40), job(8, 40)
+	fresh := Job{Instance: 3, Generation: 8, T: 0, S: lockspace.FeltOf(1), Ticks: 5, Took: lockspace.Idle}
+	for _, c := range []struct {
+		name string
+		s    Situation
+		want Decision
+	}{
+		{"no lock", Situation{}, Decision{Action: Create}},
+		{"free", Situation{View: free}, Decision{Action: Begin, Job: j8}},
+		{"free and proving", Situation{View: free, Proving: &j8}, Decision{}},
+		{"free and proven", Situation{View: free, Ready: ready(j8, 0)}, Decision{Action: Acquire}},
+		{"free, restart", Situation{View: free, Terms: restart, Start: lockspace.FeltOf(1)}, Decision{Action: Begin, Job: fresh}},
+		{"closed", Situation{View: delayed}, Decision{Action: Begin, Job: j8}},
+		{"closed and proven", Situation{View: delayed, Ready: ready(j8, 0)}, Decision{Until: seconds(2.5)}},
+		{"another's", Situation{View: other}, Decision{Until: seconds(18.5)}},
+		{"another's, proof at hand", Situation{View: other, Ready: ready(j8, 0)}, Decision{Action: Discard}},
+		{"another's, proving", Situation{View: other, Proving: &j8}, Decision{Action: Discard}},
+		{"held, time left", Situation{View: held(), Prove: 3 * time.Second}, Decision{Until: seconds(5)}},
+		{"held, slow proofs", Situation{View: held(), Prove: 30 * time.Second}, Decision{Action: Begin, Job: j7}},
+		{"held, time to prove", Situation{Now: seconds(5), View: held(), Prove: 3 * time.Second}, Decision{Action: Begin, Job: j7}},
+		{"held, proven early", Situation{Now: seconds(7), View: held(), Ready: ready(j7, 5)}, Decision{Until: seconds(11)}},
+		{"held, due", Situation{Now: seconds(11), View: held(), Ready: ready(j7, 5)}, Decision{Action: Renew}},
+		{"held, stale anchor", Situation{Now: seconds(11), View: held(), Ready: ready(j7, -11)}, Decision{Action: Discard}},
+		{"held, of an earlier life", Situation{View: held(), Ready: ready(job(6, 40), 0)}, Decision{Action: Discard}},
+		{"held, from an older state", Situation{View: held(), Ready: ready(job(7, 39), 0)}, Decision{Action: Discard}},
+		{"held, proving an older state", Situation{View: held(), Proving: &Job{Instance: 3, Generation: 7, T: 39}}, Decision{Action: Discard}},
+		{"another size of segment", Situation{Now: seconds(11), Ticks: 50, View: held(), Ready: ready(j7, 5)}, Decision{Action: Renew}},
+	} {
+		if c.s.Now.IsZero() {
+			c.s.Now = seconds(0)
+		}
+		if c.s.Terms.Inputs == "" {
+			c.s.Terms = terms(lockspace.InputNone)
+		}
+		if c.s.Ticks == 0 {
+			c.s.Ticks = 5
+		}
+		if got := Decide(c.s); got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestDecideInbox demands that what waits in the inbox is proven and handed in at once.
+func TestDecideInbox(t *testing.T) {
+	idle := Job{Instance: 3, Generation: 7, T: 40, S: lockspace.FeltOf(9), Ticks: 1, Took: lockspace.Idle, Input: lockspace.FeltOf(0)}
+	tx := idle
+	tx.Took, tx.Input = 2, lockspace.FeltOf(55)
+	waiting := held()
+	waiting.Waiting, waiting.Index, waiting.Input = true, 2, lockspace.FeltOf(55)
+	base := Situation{Now: seconds(1), View: waiting, Terms: terms(lockspace.InputFelt), Prove: time.Second, Ticks: 1000}
+	if got := Decide(base); got != (Decision{Action: Begin, Job: tx}) {
+		t.Errorf("it waits: %+v", got)
+	}
+	s := base
+	s.Ready = &Ready{Job: tx, Anchored: seconds(0)}
+	if got := Decide(s); got.Action != Renew {
+		t.Errorf("proven: %+v", got)
+	}
+	// A proof with the idle transaction that is at hand or in the making goes first: it is a step of the clock like any.
+	s.Ready = &Ready{Job: idle, Anchored: seconds(0)}
+	if got := Decide(s); got.Action != Renew {
+		t.Errorf("idle proof at hand: %+v", got)
+	}
+	s.Ready, s.Proving = nil, &idle
+	if got := Decide(s); got.Action != Wait {
+		t.Errorf("idle proof in the making: %+v", got)
+	}
+	// A transaction that is no longer the oldest (its proof was accepted) is not proven again.
+	s.Proving = &tx
+	next := *waiting
+	next.Index, next.Input, next.T = 3, lockspace.FeltOf(56), 41
+	s.View = &next
+	if got := Decide(s); got.Action != Discard {
+		t.Errorf("consumed already: %+v", got)
+	}
+	// With an empty inbox the idle transaction is taken at renewal time, not before.
+	s = base
+	s.View = held()
+	if got := Decide(s); got.Action != Wait || got.Until.IsZero() {
+		t.Errorf("empty inbox: %+v", got)
+	}
+	s.Now = seconds(9)
+	if got := Decide(s); got != (Decision{Action: Begin, Job: idle}) {
+		t.Errorf("empty inbox at renewal time: %+v", got)
+	}
+}
+
+// TestDecideNeverHandsInWhatIsRefused draws situations at random: a proof is handed in only where the ledger's rules
+// take it, and whatever is decided, the same situation never asks for the same forever without a time or an event.
+func TestDecideNeverHandsInWhatIsRefused(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := &View{State: lockspace.LockState(rapid.IntRange(0, 2).Draw(t, "state")), Mine: rapid.Bool().Draw(t, "mine"), Instance: 3,
+			Generation: rapid.Uint64Range(6, 8).Draw(t, "generation"), T: rapid.Uint64Range(39, 41).Draw(t, "t"), S: lockspace.FeltOf(9),
+			LeaseEnd: seconds(18), ClosedTill: seconds(2)}
+		s := Situation{Now: seconds(rapid.Float64Range(-5, 30).Draw(t, "now")), View: v, Terms: terms(lockspace.InputNone), Ticks: 5,
+			Prove: time.Duration(rapid.IntRange(0, 20).Draw(t, "prove")) * time.Second}
+		have := job(rapid.Uint64Range(6, 9).Draw(t, "for"), rapid.Uint64Range(39, 41).Draw(t, "from"))
+		switch rapid.IntRange(0, 2).Draw(t, "work") {
+		case 1:
+			s.Ready = &Ready{Job: have, Anchored: seconds(rapid.Float64Range(-30, 30).Draw(t, "anchor"))}
+		case 2:
+			s.Proving = &have
+		}
+		d := Decide(s)
+		mine := v.State == lockspace.Held && v.Mine
+		switch d.Action {
+		case Acquire:
+			if v.State != lockspace.Free || s.Ready == nil || have.Generation != v.Generation+1 || have.T != v.T || s.Now.Sub(s.Ready.Anchored) > 24*time.Second {
+				t.Fatalf("%+v: %+v", s, d)
+			}
+		case Renew:
+			if !mine || s.Ready == nil || have.Generation != v.Generation || have.T != v.T || s.Now.Sub(s.Ready.Anchored) > 24*time.Second {
+				t.Fatalf("%+v: %+v", s, d)
+			}
+		case Begin:
+			if s.Ready != nil || s.Proving != nil || (v.State == lockspace.Held && !v.Mine) {
+				t.Fatalf("%+v: %+v", s, d)
+			}
+		case Discard:
+			if s.Ready == nil && s.Proving == nil {
+				t.Fatalf("nothing to discard: %+v", s)
+			}
+		case Wait:
+			if s.Proving == nil && d.Until.IsZero() {
+				t.Fatalf("waits for nothing: %+v", s)
+			}
+		}
+	})
+}
+
+func TestSizer(t *testing.T) {
+	s := NewSizer(100, 1000, 12*time.Second)
+	for _, c := range []struct {
+		took  time.Duration
+		ticks uint64 // of the next
+		slow  bool
+	}{
+		{time.Second, 200, false},
+		{1500 * time.Millisecond, 400, false},
+		{1900 * time.Millisecond, 800, false},
+		{8 * time.Second, 800, false},  // in time, but twice as much might not be
+		{18 * time.Second, 280, false}, // late: half the budget's part, with room
+		{time.Second, 560, false},      // again
+		{time.Second, 1000, false},     // the file's bound
+		{time.Second, 1000, false},     // and no further
+		{9000 * time.Second, 1, false}, // hopeless
+		{10 * time.Second, 1, true},    // not even the smallest
+		{20 * time.Second, 1, true},
+		{time.Second, 2, false},
+	} {
+		s.Took(s.Ticks, c.took)
+		if s.Ticks != c.ticks || s.Slow != c.slow {
+			t.Fatalf("after %v: %+v, want %d transitions", c.took, s, c.ticks)
+		}
+	}
+	s = NewSizer(64, 1<<30, time.Second)
+	for n := 0; s.TooLong(s.Ticks); n++ {
+		if n > 10 {
+			t.Fatal("it never gives up")
+		}
+	}
+	if s.Ticks != 1 || NewSizer(0, 0, 0).Ticks != 1 {
+		t.Fatalf("%+v", s)
+	}
+}
