@@ -296,12 +296,11 @@ func (x *execution) chargeProof() error {
 	return nil
 }
 
-// punish drains the allowance of one whose proof was bad, to at most that much below empty.
+// punish drains the allowance of one whose proof was bad. chargeProof has let it be empty at most, so that it ends at most
+// BadProof below.
 func (x *execution) punish() {
 	a := *get[Account](x, accountKey(x.tx.Signer))
-	q := a.Quota
-	worst := x.clock + Time(q.Refill)*Time(q.Proofs+x.s.rules.BadProof)
-	a.ProofDebt = min(max(a.ProofDebt, x.clock)+Time(q.Refill)*Time(x.s.rules.BadProof), worst)
+	a.ProofDebt = max(a.ProofDebt, x.clock) + Time(a.Quota.Refill)*Time(x.s.rules.BadProof)
 	x.put(accountKey(x.tx.Signer), &a)
 }
 

@@ -194,6 +194,28 @@ func TestPlainLockAndEphemerals(t *testing.T) {
 	}
 }
 
+// A renewal replaces the holder's addresses where it gives some; a release clears them.
+func TestAddresses(t *testing.T) {
+	w := newWorld(t)
+	w.must(alice, &Put{Path: "/l"})
+	w.must(alice, w.acquireOp("/l"))
+	first := w.holder("/l").Addresses
+	w.must(alice, w.renewOp("/l"))
+	if got := w.holder("/l"); len(first) != 1 || len(got.Addresses) != 1 || got.Addresses[0] != first[0] || got.Peer == "" {
+		t.Errorf("after a bare renewal: %+v", got)
+	}
+	op := w.renewOp("/l")
+	op.Addresses = []string{"/dns4/example.org/tcp/1", "/ip6/::1/tcp/2"}
+	w.must(alice, op)
+	if got := w.holder("/l").Addresses; len(got) != 2 || got[0] != op.Addresses[0] {
+		t.Errorf("after a renewal with addresses: %v", got)
+	}
+	w.must(alice, &Release{Path: "/l", Instance: op.Instance, Generation: 1})
+	if got := w.holder("/l"); len(got.Addresses) != 0 || got.Peer != "" || got.Ends != 0 || got.Sequencer != (Sequencer{}) {
+		t.Errorf("after the release: %+v", got)
+	}
+}
+
 // A machine's lock file is written by its holder and its maker alone, and deleted by its maker alone.
 func TestMachineFileIsGuarded(t *testing.T) {
 	w := heldWorld(t)
