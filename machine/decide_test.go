@@ -192,6 +192,13 @@ func TestSizer(t *testing.T) {
 			t.Fatalf("after %v: %+v, want %d transitions", c.took, s, c.ticks)
 		}
 	}
+	s = NewSizer(1000, 1000, 12*time.Second)
+	for range 3 {
+		s.Took(s.Ticks, 19*time.Second)
+	}
+	if s.Ticks != 1 || !s.Slow {
+		t.Fatalf("shorter segments did not help, and it is at %+v", s)
+	}
 	s = NewSizer(64, 1<<30, time.Second)
 	for n := 0; s.TooLong(s.Ticks); n++ {
 		if n > 10 {
