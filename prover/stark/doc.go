@@ -3,7 +3,7 @@
 //
 // Its parts: Fixed, a committed preprocessed or program tree that many proofs share; Trace, the main columns; Prove.
 //
-//	pre, err := stark.Preprocessed(set, params, tables)   // once a process: kept for the next proof
+//	pre, err := stark.CommitPreprocessed(ctx, set, params, tables) // once a process: kept for the next proof
 //	inst.Preprocessed = pre.Root()                        // a verifier compares with its own constant
 //	proof, err := stark.Prove(ctx, inst, pre, nil, trace, stark.Options{})
 //	bytes, err := proof.Encode(inst)

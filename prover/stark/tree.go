@@ -24,7 +24,7 @@ type tree struct {
 func (t *tree) root() hash.Digest { return t.levels[len(t.levels)-1][0] }
 
 // tile is the number of groups of sixteen leaves that are hashed together: their cells fit the second-level cache.
-const tile = 4
+const tile = 16
 
 // commit hashes columns into a tree of depth n+b. A leaf's chain is computed at the largest height absorbed so far and
 // shared by all the leaves above it.
