@@ -24,7 +24,9 @@ const (
 )
 
 // Watch returns the events under a path from now on.
-func (c *Client) Watch(ctx context.Context, path string) <-chan api.Event { return c.WatchFrom(ctx, path, 0) }
+func (c *Client) Watch(ctx context.Context, path string) <-chan api.Event {
+	return c.WatchFrom(ctx, path, 0)
+}
 
 // WatchFrom returns the events under a path whose number is at least from; 0 means from now on. When a connection breaks it
 // dials again, another node if need be, and goes on behind the last event, so that none is lost and none comes twice, but
