@@ -28,12 +28,31 @@
 //
 // # Why short columns need not be shown to be periodic
 //
-// Read a committed polynomial of degree below 2^n on its 2^n rows as windows of 2^k. Preprocessed columns are periodic
-// because their commitment is known, and a component reads the columns of its own height. The only cells that a constraint
-// reads from another row are the previous ones of running sums. Each running sum's value at zeta is also its value at
-// zeta * w_n^(2^k), checked by one more DEEP term, so it is periodic. So each window's sum telescopes to the same
-// claim, and window 0 by itself is a satisfying trace of 2^k rows with the claimed sum, whatever main columns hold in the
-// other windows.
+// Let w = w_n, and let a verifier accept. Then (but for the errors that the security calculator sums) there are polynomials
+// of degree below 2^n behind all trees, and zeta, drawn after they were fixed, shows polynomial identities of them:
+//
+//	(1) each constraint of each component vanishes on all 2^n rows w^r, where "the previous row" is w^(r-1);
+//	(2) the last interaction column S of each component satisfies S(w^(2^k) x) = S(x): the value that the proof opens at
+//	    zeta is used for the DEEP term at zeta * w^(2^k) as well.
+//
+// Main and interaction columns of a component of 2^k rows are not known to be periodic. Read them on the rows as 2^(n-k)
+// windows of 2^k. Preprocessed columns are periodic: their commitments are known, a component reads the row counter of its
+// own height, fixed tables at theirs, and the program table at the height in the program's key.
+//
+// Claim: window 0 alone, with the claimed sum, is a satisfying trace of the component on 2^k rows. The constraints of the
+// description and those of all interaction columns but the last read one row only, so by (1) they hold in each row of
+// window 0; its preprocessed cells are those of a table of 2^k rows. The last column's constraint reads S at the previous
+// row. For the rows 1 .. 2^k - 1 of window 0 that is a row of window 0; for row 0 it is row 2^n - 1, the last of the last
+// window, where S has by (2) the value of row 2^k - 1. So S closes over window 0: adding its constraint up over the rows
+// gives that the fractions of window 0 sum to 2^k times the share, which is the claim. The other windows satisfy the same
+// with their own cells, which no statement speaks of.
+//
+// Without (2) a claim need only be the mean of the windows' sums: window 0 could yield what nobody yields and the other
+// windows take it back. The argument needs that nothing but running sums reads another row: a description has no means to.
+//
+// The sum of all claims and of the public fractions is zero, so the lookups of the windows 0 of all components, with the
+// public ones, cancel (Haboeck, ePrint 2022/1530). Numerators of uses are 0 or 1 and NewLayout bounds their number below
+// p, so that each used tuple is yielded by some row of a table that may.
 //
 // # What a caller must bring
 //
