@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed06907907/fatty/client"
+	"github.com/seed06907907/fatty/lockspace"
+	"github.com/seed06907907/fatty/machine"
+	"github.com/seed06907907/fatty/node/api"
+	"github.com/seed06907907/fatty/node/keyfile"
+)
+
+func (a *app) machineCommand() *cobra.Command {
+	c := &cobra.Command{Use: "machine", Short: "Machines: keep a lock by proof, look at one"}
+	c.AddCommand(a.machineRun(), a.machineShow())
+	return c
+}
+
+// machineShown is what `fatty machine show --json` prints.
+type machineShown struct {
+	Lock     string    `json:"lock"`
+	Machine  string    `json:"machine"`
+	T        api.Clock `json:"t"`
+	State    string    `json:"state"`
+	Opening  []string  `json:"opening"`
+	LeaseEnd api.Time  `json:"lease_end"`
+}
+
+func (a *app) machineShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show LOCK", Short: "Show a machine's clock, state, opening and lease", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := a.reader()
+			if err != nil {
+				return err
+			}
+			defer cl.Close()
+			m, err := cl.Machine(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			out := machineShown{Lock: m.Lock, Machine: m.Machine, T: m.T, State: m.State, Opening: append([]string{}, m.Opening...), LeaseEnd: m.LeaseEnd}
+			a.show(out, func(w io.Writer) {
+				fmt.Fprintf(w, "lock      %s\nmachine   %s\nprogram   %s\nt         %d\nstate     %s\nopening   [%s]\n", m.Lock, m.Machine, m.Program, uint64(m.T), m.State, strings.Join(m.Opening, ", "))
+				switch {
+				case m.Held:
+					fmt.Fprintf(w, "lease     held by %s until %s\n", m.Holder, m.LeaseEnd.Format(time.RFC3339))
+				case !m.ClosedTill.IsZero():
+					fmt.Fprintf(w, "lease     none, the lock stays closed until %s\n", m.ClosedTill.Format(time.RFC3339))
+				default:
+					fmt.Fprintln(w, "lease     none, the lock is free")
+				}
+				fmt.Fprintf(w, "waiting   %d transactions\nterms     cadence %gs, grace %gs, lock-delay %gs, inputs %s, succession %s\n",
+					m.Waiting, m.Terms.Cadence, m.Terms.Grace, m.Terms.LockDelay, m.Terms.Inputs, m.Terms.Succession)
+			})
+			return nil
+		},
+	}
+}
+
+func (a *app) machineRun() *cobra.Command {
+	var publish []string
+	var lock string
+	var cadence, grace, delay time.Duration
+	c := &cobra.Command{
+		Use: "run MACHINE.toml", Short: "Hold a lock by proof until stopped", Args: cobra.ExactArgs(1),
+		Long: "Runs the machine that a machine file describes, proves its runs, and keeps its lock by the proofs. A lock that is not\n" +
+			"there is made; one that another holds is stood by for, and taken over from the last proven state. How long a proof\n" +
+			"takes here decides how many transitions each one has. Stopping it gives the lock back.",
+		RunE: func(c *cobra.Command, args []string) error {
+			f, err := machine.ReadFile(args[0])
+			if err != nil {
+				return coded{"machine_file", err}
+			}
+			if lock != "" {
+				if err := lockspace.CheckPath(lock); err != nil {
+					return usageError{err}
+				}
+				f.Lock = lock
+			}
+			for _, d := range []struct {
+				set  time.Duration
+				term *lockspace.Duration
+			}{{cadence, &f.Terms.Cadence}, {grace, &f.Terms.Grace}, {delay, &f.Terms.LockDelay}} {
+				if d.set > 0 {
+					*d.term = lockspace.Duration(d.set)
+				}
+			}
+			cl, key, err := a.writer()
+			if err != nil {
+				return err
+			}
+			defer cl.Close()
+			pub := keyfile.Public(key)
+			peer, err := keyfile.PeerID(pub)
+			if err != nil {
+				return err
+			}
+			r, err := machine.New(machine.Config{File: f, Ledger: ledger{cl}, Account: pub, Peer: peer.String(), Addresses: publish, Report: a.machineEvent(f.Lock)})
+			if err != nil {
+				return coded{"machine", err}
+			}
+			if !a.json {
+				fmt.Fprintf(a.out, "machine %s\nkeeps %s as %s; stop it to give the lock back\n", r.Machine(), f.Lock, peer)
+			}
+			if err := r.Run(c.Context()); err != nil {
+				return coded{"machine", err}
+			}
+			return nil
+		},
+	}
+	fl := c.Flags()
+	fl.StringSliceVar(&publish, "publish", nil, "multiaddr to publish with the lock; may be given several times")
+	fl.StringVar(&lock, "lock", "", "path of the lock (default the machine file's)")
+	fl.DurationVar(&cadence, "cadence", 0, "cadence of a lock that is made (default the machine file's)")
+	fl.DurationVar(&grace, "grace", 0, "grace of a lock that is made (default the machine file's)")
+	fl.DurationVar(&delay, "lock-delay", 0, "lock-delay of a lock that is made (default the machine file's)")
+	return c
+}
+
+// ledger lets a machine's keeper work over a client. The node's refusal of a transaction at the door is the same to it as
+// the ledger's.
+type ledger struct{ *client.Client }
+
+func (l ledger) Do(ctx context.Context, op lockspace.Op, attachments ...[]byte) (*api.Receipt, error) {
+	r, err := l.Client.Do(ctx, op, attachments...)
+	var e *api.Error
+	if errors.As(err, &e) {
+		if word, ok := e.Data.(string); ok && word != "" {
+			return &api.Receipt{Code: word, Message: e.Message}, nil
+		}
+	}
+	return r, err
+}
+
+// machineLine is what `fatty machine run --json` prints for each event.
+type machineLine struct {
+	Time         api.Time  `json:"time"`
+	Event        string    `json:"event"`
+	Lock         string    `json:"lock"`
+	From         api.Clock `json:"from"`
+	T            api.Clock `json:"t"`
+	State        string    `json:"state"`
+	LeaseEnd     api.Time  `json:"lease_end"`
+	Sequence     uint64    `json:"sequence,omitempty"`
+	ProofBytes   int       `json:"proof_bytes,omitempty"`
+	ProveSeconds float64   `json:"prove_seconds,omitempty"`
+	Ticks        uint64    `json:"ticks,omitempty"`
+	Message      string    `json:"message,omitempty"`
+}
+
+// machineEvent prints what a machine's keeper does.
+func (a *app) machineEvent(lock string) func(machine.Event) {
+	return func(e machine.Event) {
+		now := time.Now()
+		line := machineLine{Time: api.Time{Time: now}, Event: string(e.Kind), Lock: lock, From: api.Clock(e.From), T: api.Clock(e.T), State: e.State.String(),
+			LeaseEnd: api.Time{Time: e.LeaseEnd}, Sequence: e.Sequence, ProofBytes: e.ProofBytes, ProveSeconds: e.ProveSeconds, Ticks: e.Ticks, Message: e.Text}
+		a.show(line, func(w io.Writer) {
+			text := e.Text
+			switch e.Kind {
+			case machine.Acquired, machine.Renewed:
+				text = fmt.Sprintf("t %d -> %d, lease until %s, a proof of %d bytes made in %.2f s", e.From, e.T, e.LeaseEnd.Local().Format("15:04:05"), e.ProofBytes, e.ProveSeconds)
+			case machine.Proving:
+				text = fmt.Sprintf("%d transitions from t = %d", e.Ticks, e.T)
+			}
+			fmt.Fprintf(w, "%s  %-9s %s\n", now.Format("15:04:05.000"), e.Kind, text)
+		})
+	}
+}
