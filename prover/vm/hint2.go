@@ -188,15 +188,6 @@ func (o *operand2) parseBinOp(raw json.RawMessage) error {
 	return err
 }
 
-// run carries the hint out.
-func (h *hint2) run(m *machine) error {
-	if h.known == nil {
-		return &HintError{PC: uint64(m.pc.off), Text: cutText(h.text), Unknown: true}
-	}
-	c := coreContext{m: m, hint: h}
-	return h.known.run(&c)
-}
-
 // coreContext is what a Cairo 2 hint sees: its operands and cells by their place in the hint's description, and the run.
 type coreContext struct {
 	m    *machine

@@ -39,8 +39,12 @@ func (m *machine) runHints(list int) error {
 	if m.program.Kind == Cairo2 {
 		hints := m.program.hints2[list]
 		for i := range hints {
-			if err := hints[i].run(m); err != nil {
-				return m.hintError(hints[i].text, err)
+			h := &hints[i]
+			if h.known == nil {
+				return &HintError{PC: uint64(m.pc.off), Text: cutText(h.text), Unknown: true}
+			}
+			if err := h.known.run(&coreContext{m: m, hint: h}); err != nil {
+				return m.hintError(h.text, err)
 			}
 		}
 		return nil
