@@ -1,8 +1,10 @@
 package stark_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/seed06907907/fatty/prover/stark"
@@ -62,5 +64,43 @@ func TestHonestProofIsAccepted(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// Proofs made at the same time share committed trees and tables of domains, and none changes its trace.
+func TestProofsAtTheSameTimeAreTheSame(t *testing.T) {
+	cs := newCase(t, toy.Params(7), toy.Heights{Table: 5, Code: 4, Cube: 7, Pairs: 5}, 9)
+	before := make([]string, 0, 16)
+	for _, c := range cs.Trace.Main {
+		for _, v := range c {
+			before = append(before, v.String())
+		}
+	}
+	want, err := prove(t, cs).Encode(cs.Inst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	got := make([][]byte, 4)
+	for i := range got {
+		wg.Go(func() {
+			if p, err := stark.Prove(context.Background(), cs.Inst, cs.Pre, cs.Prog, cs.Trace, stark.Options{}); err == nil {
+				got[i], _ = p.Encode(cs.Inst)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range got {
+		if !bytes.Equal(got[i], want) {
+			t.Errorf("proof %d is another one", i)
+		}
+	}
+	for _, c := range cs.Trace.Main {
+		for _, v := range c {
+			if v.String() != before[0] {
+				t.Error("the trace was changed")
+			}
+			before = before[1:]
+		}
 	}
 }
