@@ -60,12 +60,12 @@ var Methods = []Method{
 	method[BlockParams, Block]("ledger.block", "One worker's block by CID."),
 	method[SequenceParams, Certificate]("ledger.certificate", "The state root of a sequence number, signed by 2f+1."),
 	method[None, Validators]("ledger.validators", "The validators in force."),
+	method[None, Genesis]("ledger.genesis", "The genesis file as this node has it; no root of trust."),
 	method[None, Status]("node.status", "This node: role, peers, view, height, leases."),
 	method[None, Peers]("node.peers", "Who this node is connected to."),
 	method[None, Version]("node.version", "This node's build."),
 	method[ReadOnlyParams, Done]("admin.readOnly", "Turns read-only mode on or off: a node in it takes no transactions.").admin(),
 	method[LogLevelParams, Done]("admin.logLevel", "Sets the log level.").admin(),
-	method[BanParams, Done]("admin.banPeer", "Disconnects a peer and keeps it away until the node restarts.").admin(),
 }
 
 // Find returns the method of that name.

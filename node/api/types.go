@@ -41,8 +41,7 @@ type PathParams struct {
 // Contents is a file's content with its generations.
 type Contents struct {
 	Stat
-	Data  []byte `json:"data"`
-	Proof *Proof `json:"proof,omitempty"`
+	Data []byte `json:"data"`
 }
 
 // Stat is what is known of a node without its content.
@@ -60,6 +59,7 @@ type Stat struct {
 	Locked            bool   `json:"locked"`
 	Machine           string `json:"machine,omitempty"`
 	Sequence          uint64 `json:"sequence"`
+	Proof             *Proof `json:"proof,omitempty"`
 }
 
 // ListParams asks for children of a directory behind a cursor.
@@ -108,7 +108,9 @@ type Event struct {
 	T        Clock  `json:"t,omitempty"`
 	State    string `json:"state,omitempty"`
 	LeaseEnd Time   `json:"lease_end"`
-	Bytes    int    `json:"proof_bytes,omitempty"`
+	Child    string `json:"child,omitempty"` // child_added, child_removed: the name; Path is the directory
+	Input    uint64 `json:"input,omitempty"` // inbox_sent: the index
+	Content  string `json:"content,omitempty"`
 	Detail   string `json:"detail,omitempty"`
 }
 
@@ -223,6 +225,7 @@ type Found struct {
 type Provider struct {
 	Peer      string   `json:"peer"`
 	Addresses []string `json:"addresses"`
+	Validator string   `json:"validator,omitempty"` // its name, if it is one: validators announce what is held
 	Checked   bool     `json:"checked"`
 }
 
@@ -253,7 +256,13 @@ type Receipt struct {
 	Index     int    `json:"index"`
 	Time      Time   `json:"time"`
 	StateRoot string `json:"state_root"`
-	Inbox     uint64 `json:"inbox,omitempty"` // send: the index given
+	// What the operation made: of a file its instance and content generation, of a lock its instance, generation and
+	// lease end, of a send the index in the inbox, of a publish or a new machine its id.
+	Instance   uint64 `json:"instance,omitempty"`
+	Generation uint64 `json:"generation,omitempty"`
+	LeaseEnd   Time   `json:"lease_end"`
+	Inbox      uint64 `json:"inbox"`
+	CID        string `json:"cid,omitempty"`
 }
 
 // AccountParams names an account; the empty key asks for a page of all.
@@ -269,11 +278,13 @@ type Accounts struct {
 	Sequence uint64    `json:"sequence"`
 }
 
-// Account is who may write, with which quotas.
+// Account is who may write, with which quotas: state (bytes), inbox (transactions that wait), proofs (at once) and
+// refill_ms (milliseconds until one more proof is allowed); and what is used of them.
 type Account struct {
 	Key    string            `json:"key"`
+	Name   string            `json:"name,omitempty"`
 	Grant  bool              `json:"grant"`
-	Nonce  uint64            `json:"nonce"`
+	Nonce  uint64            `json:"nonce"` // the highest used
 	Quotas map[string]uint64 `json:"quotas"`
 	Used   map[string]uint64 `json:"used"`
 }
@@ -328,6 +339,12 @@ type Certificate struct {
 	Bytes     []byte   `json:"bytes"`
 }
 
+// Genesis is the genesis file as this node has it. It is no root of trust: a client that checks proofs brings its own.
+type Genesis struct {
+	Chain string `json:"chain"`
+	File  []byte `json:"file"`
+}
+
 // Validators is the set in force.
 type Validators struct {
 	Chain      string      `json:"chain"`
@@ -357,6 +374,7 @@ type Status struct {
 	Leader    string   `json:"leader"`
 	Sequence  uint64   `json:"sequence"`
 	Committed uint64   `json:"committed"`
+	Lag       uint64   `json:"lag"` // cuts that others decided and this node has not executed
 	Time      Time     `json:"time"`
 	StateRoot string   `json:"state_root"`
 	Leases    int      `json:"leases"`
@@ -401,9 +419,4 @@ type ReadOnlyParams struct {
 // LogLevelParams sets the log level: debug, info, warn or error.
 type LogLevelParams struct {
 	Level string `json:"level"`
-}
-
-// BanParams names a peer to disconnect and keep away until the node restarts.
-type BanParams struct {
-	Peer string `json:"peer"`
 }

@@ -128,8 +128,13 @@ func (g *Genesis) Validate() error {
 	if len(g.Proofs.Versions) < 1 || len(g.Proofs.Versions) > 16 {
 		return errors.New("genesis: proofs.versions: want 1 to 16 proof format versions")
 	}
-	if b := g.Proofs.SecurityBits; b < 80 || b > 128 {
-		return fmt.Errorf("genesis: proofs.security_bits %d: want 80 to 128", b)
+	if b := g.Proofs.SecurityBits; b != 100 && b != 124 {
+		return fmt.Errorf("genesis: proofs.security_bits %d: want 100 or 124, the levels that parameter sets are made for", b)
+	}
+	for i, v := range g.Proofs.Versions {
+		if v == 0 || v > 1<<16-1 || (i > 0 && v <= g.Proofs.Versions[i-1]) {
+			return fmt.Errorf("genesis: proofs.versions %v: want numbers of 1 to 65535 in ascending order", g.Proofs.Versions)
+		}
 	}
 	a := g.Agreement
 	for name, v := range map[string]float64{"ahead": a.Ahead, "behind": a.Behind, "idle_cut": a.IdleCut, "view_timeout": a.ViewTimeout} {

@@ -35,6 +35,7 @@ type Backend interface {
 	Block(context.Context, api.BlockParams) (*api.Block, error)
 	Certificate(context.Context, api.SequenceParams) (*api.Certificate, error)
 	Validators(context.Context, api.None) (*api.Validators, error)
+	Genesis(context.Context, api.None) (*api.Genesis, error)
 
 	Status(context.Context, api.None) (*api.Status, error)
 	Peers(context.Context, api.None) (*api.Peers, error)
@@ -42,5 +43,4 @@ type Backend interface {
 
 	ReadOnly(context.Context, api.ReadOnlyParams) (*api.Done, error)
 	LogLevel(context.Context, api.LogLevelParams) (*api.Done, error)
-	BanPeer(context.Context, api.BanParams) (*api.Done, error)
 }

@@ -101,6 +101,10 @@ func (v ledgerService) Validators(ctx context.Context, p jsonrpc.RawParams) (*ap
 	return call(ctx, v.s, "ledger.validators", p, v.s.backend.Validators)
 }
 
+func (v ledgerService) Genesis(ctx context.Context, p jsonrpc.RawParams) (*api.Genesis, error) {
+	return call(ctx, v.s, "ledger.genesis", p, v.s.backend.Genesis)
+}
+
 func (v nodeService) Status(ctx context.Context, p jsonrpc.RawParams) (*api.Status, error) {
 	return call(ctx, v.s, "node.status", p, v.s.backend.Status)
 }
@@ -119,10 +123,6 @@ func (v adminService) ReadOnly(ctx context.Context, p jsonrpc.RawParams) (*api.D
 
 func (v adminService) LogLevel(ctx context.Context, p jsonrpc.RawParams) (*api.Done, error) {
 	return call(ctx, v.s, "admin.logLevel", p, v.s.backend.LogLevel)
-}
-
-func (v adminService) BanPeer(ctx context.Context, p jsonrpc.RawParams) (*api.Done, error) {
-	return call(ctx, v.s, "admin.banPeer", p, v.s.backend.BanPeer)
 }
 
 // services are the namespaces.

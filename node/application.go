@@ -1,0 +1,276 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed06907907/fatty/bft"
+	"github.com/seed06907907/fatty/bft/engine"
+	"github.com/seed06907907/fatty/internal/wire"
+	"github.com/seed06907907/fatty/lockspace"
+)
+
+// decodedKept bounds the decoded transactions that are kept between the check and the execution, in two generations.
+const decodedKept = 1 << 14
+
+// application is the lock space as the engine drives it. Reads go to state, an immutable value, from any goroutine.
+type application struct {
+	store    *store
+	verdicts *verdicts
+	state    atomic.Pointer[lockspace.State]
+	logger   *slog.Logger
+	executed func(cut engine.Decided, res *lockspace.Result) // told after each cut; must be quick
+
+	mu       sync.Mutex
+	changed  chan struct{} // closed when the next cut is executed
+	new, old map[bft.Digest]*lockspace.Signed
+}
+
+// openApplication opens the state that the store holds, or makes the one of genesis.
+func openApplication(st *store, v *verdicts, cfg lockspace.Config, gen lockspace.Genesis, logger *slog.Logger) (*application, error) {
+	a := &application{store: st, verdicts: v, logger: logger, changed: make(chan struct{}), new: map[bft.Digest]*lockspace.Signed{}}
+	head := st.Head()
+	if head.Root.Defined() {
+		s, err := lockspace.Open(cfg, head.Root)
+		if err != nil {
+			return nil, fmt.Errorf("state after cut %d: %w", head.Sequence, err)
+		}
+		if s.Chain() != gen.Chain {
+			return nil, fmt.Errorf("the state on disk is of chain %s, genesis.json of %s: put the right genesis back", s.Chain(), gen.Chain)
+		}
+		a.state.Store(s)
+		return a, nil
+	}
+	s, res, err := lockspace.New(cfg, gen)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.write(executedCut{sequence: 0, time: gen.Time, result: res}); err != nil {
+		return nil, err
+	}
+	a.state.Store(s)
+	return a, nil
+}
+
+// State returns the newest executed state.
+func (a *application) State() *lockspace.State { return a.state.Load() }
+
+// Changed returns a channel that is closed when the next cut is executed.
+func (a *application) Changed() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.changed
+}
+
+// decode decodes a transaction and checks its signature, once for the same bytes while they are remembered.
+func (a *application) decode(tx []byte) (*lockspace.Signed, error) {
+	id := wire.Sum(tx)
+	key := bft.Digest(id.Digest())
+	a.mu.Lock()
+	s := a.new[key]
+	if s == nil {
+		s = a.old[key]
+	}
+	a.mu.Unlock()
+	if s != nil {
+		c := *s // a Signed is one goroutine's at a time
+		return &c, nil
+	}
+	s, err := lockspace.Decode(tx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.CheckSignature(); err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.new) >= decodedKept {
+		a.old, a.new = a.new, map[bft.Digest]*lockspace.Signed{}
+	}
+	c := *s
+	a.new[key] = &c
+	return s, nil
+}
+
+// CheckTx implements engine.Application: form, chain, signature, a known account.
+func (a *application) CheckTx(tx []byte) error {
+	s, err := a.decode(tx)
+	if err != nil {
+		return err
+	}
+	st := a.State()
+	if s.Chain != st.Chain() {
+		return &lockspace.Refusal{Code: lockspace.CodeChain, Message: fmt.Sprintf("transaction for ledger %.70q: this one is %q", s.Chain, st.Chain())}
+	}
+	_, err = st.Account(s.Signer)
+	return err
+}
+
+// Attachments implements engine.Application.
+func (a *application) Attachments(tx []byte) []bft.Attachment {
+	s, err := a.decode(tx)
+	if err != nil {
+		return nil
+	}
+	p := s.Attachment()
+	if p == nil {
+		return nil
+	}
+	return []bft.Attachment{{ID: p.ID.Digest(), Length: uint32(p.Length)}}
+}
+
+// Executed implements engine.Application.
+func (a *application) Executed() (bft.Sequence, engine.Executed) {
+	h := a.store.Head()
+	return bft.Sequence(h.Sequence), engine.Executed{StateRoot: h.Root, TicksNeeded: h.Ticks}
+}
+
+// Execute implements engine.Application: verdicts side by side, then the lock space, then one synced batch.
+func (a *application) Execute(ctx context.Context, cut engine.Decided) (engine.Executed, error) {
+	st := a.State()
+	c := lockspace.Cut{Sequence: uint64(cut.Sequence), Time: lockspace.Time(cut.Time), Inputs: make([]lockspace.Input, len(cut.Transactions))}
+	a.decodeAll(cut.Transactions, c.Inputs)
+	if err := a.judge(ctx, st, cut, c.Inputs, false); err != nil {
+		return engine.Executed{}, err
+	}
+	next, res, err := st.Apply(c)
+	if err != nil {
+		// A transaction that a cheap check refused on the state before may need its verdict after others of this cut.
+		if e := a.judge(ctx, st, cut, c.Inputs, true); e != nil {
+			return engine.Executed{}, e
+		}
+		if next, res, err = st.Apply(c); err != nil {
+			return engine.Executed{}, err
+		}
+	}
+	proofs, err := acceptedProofs(next, cut, c.Inputs, res)
+	if err != nil {
+		return engine.Executed{}, err
+	}
+	if err := a.store.write(executedCut{sequence: c.Sequence, time: c.Time, result: res, proofs: proofs}); err != nil {
+		return engine.Executed{}, err
+	}
+	a.state.Store(next)
+	a.mu.Lock()
+	close(a.changed)
+	a.changed = make(chan struct{})
+	a.mu.Unlock()
+	if a.executed != nil {
+		a.executed(cut, res)
+	}
+	return engine.Executed{StateRoot: res.Root, TicksNeeded: res.TicksNeeded}, nil
+}
+
+// decodeAll decodes and checks signatures on all cores: both are pure functions of bytes. What fails is left to Apply,
+// which says why in the receipt.
+func (a *application) decodeAll(txs [][]byte, inputs []lockspace.Input) {
+	one := func(i int) {
+		inputs[i].Tx = txs[i]
+		if s, err := a.decode(txs[i]); err == nil {
+			inputs[i].Signed = s
+		}
+	}
+	workers := min(runtime.GOMAXPROCS(0), len(txs)/8)
+	if workers < 2 {
+		for i := range txs {
+			one(i)
+		}
+		return
+	}
+	var group sync.WaitGroup
+	var next atomic.Int64
+	for range workers {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			for i := int(next.Add(1)) - 1; i < len(txs); i = int(next.Add(1)) - 1 {
+				one(i)
+			}
+		}()
+	}
+	group.Wait()
+}
+
+// judge fills in the verdicts: of the transactions that pass every cheap check, or of all.
+func (a *application) judge(ctx context.Context, st *lockspace.State, cut engine.Decided, inputs []lockspace.Input, all bool) error {
+	type job struct {
+		at int
+		v  *verdict
+	}
+	var jobs []job
+	for i := range inputs {
+		s := inputs[i].Signed
+		if s == nil || s.Attachment() == nil || inputs[i].Verdict != nil {
+			continue
+		}
+		if !all {
+			if need, err := st.Precheck(s, lockspace.Time(cut.Time)); err != nil && lockspace.CodeOf(err) == "" {
+				return err
+			} else if err != nil || need == nil {
+				continue
+			}
+		}
+		id := bft.Digest(s.Attachment().ID.Digest())
+		v, err := a.verdicts.start(ctx, id, func() ([]byte, error) { return cut.Attachment(id) })
+		if err != nil {
+			return fmt.Errorf("proof %s: %w", s.Attachment().ID, err)
+		}
+		jobs = append(jobs, job{i, v})
+	}
+	for _, j := range jobs {
+		v, err := j.v.wait(ctx)
+		if err != nil {
+			return err
+		}
+		inputs[j.at].Verdict = v
+	}
+	return nil
+}
+
+// acceptedProofs collects the proofs that moved a machine's clock, the last one of each lock.
+func acceptedProofs(st *lockspace.State, cut engine.Decided, inputs []lockspace.Input, res *lockspace.Result) (map[wire.CID]proofRecord, error) {
+	var out map[wire.CID]proofRecord
+	for i, in := range inputs {
+		r := &res.Receipts[i]
+		if r.Code != "" || in.Signed == nil || in.Signed.Attachment() == nil || r.Verdict == nil {
+			continue
+		}
+		l, id, err := st.Lock(lockPath(in.Signed.Op))
+		if err != nil {
+			if errors.Is(err, lockspace.ErrNotFound) { // deleted later in the same cut
+				continue
+			}
+			return nil, err
+		}
+		if l.Machine == nil {
+			continue
+		}
+		p := in.Signed.Attachment()
+		b, err := cut.Attachment(p.ID.Digest())
+		if err != nil {
+			return nil, err
+		}
+		if out == nil {
+			out = map[wire.CID]proofRecord{}
+		}
+		out[id] = proofRecord{Machine: l.Machine.ID, Program: l.Machine.Program, T0: r.Verdict.T0, T1: r.Verdict.T1, Sequence: uint64(cut.Sequence), Proof: b}
+	}
+	return out, nil
+}
+
+// lockPath returns the path of the lock that an operation with a proof is about.
+func lockPath(op lockspace.Op) string {
+	switch o := op.(type) {
+	case *lockspace.Acquire:
+		return o.Path
+	case *lockspace.Renew:
+		return o.Path
+	}
+	return ""
+}

@@ -1,0 +1,46 @@
+package node
+
+import (
+	"github.com/seed06907907/fatty/internal/wire"
+	"github.com/seed06907907/fatty/lockspace"
+	"github.com/seed06907907/fatty/node/home"
+	"github.com/seed06907907/fatty/verifier"
+)
+
+// verifierProofs is the real proof system with the versions and the level that genesis fixes.
+func verifierProofs(r home.ProofRules) Proofs {
+	accept := verifier.Accept{Security: r.SecurityBits}
+	for _, v := range r.Versions {
+		accept.Versions = append(accept.Versions, uint16(v))
+	}
+	return Proofs{
+		ProgramKey: programKey,
+		Verify: func(proof []byte) lockspace.Verdict {
+			s, err := verifier.Verify(proof, accept)
+			if err != nil {
+				return lockspace.Verdict{Reason: err.Error()}
+			}
+			c, err := s.Clock()
+			if err != nil {
+				return lockspace.Verdict{Reason: err.Error()}
+			}
+			return lockspace.Verdict{OK: true, Key: lockspace.Digest(s.Key), Life: s.Life, Anchor: s.Anchor, T0: c.T0, S0: c.S0, T1: c.T1, S1: c.S1, Inputs: c.Inputs}
+		},
+		Envelope: func(program, proof []byte) ([]byte, error) {
+			p, err := verifier.DecodeProgram(program)
+			if err != nil {
+				return nil, err
+			}
+			return verifier.EncodeEnvelope(p, proof)
+		},
+	}
+}
+
+func programKey(program []byte) (wire.CID, lockspace.Digest, error) {
+	p, err := verifier.DecodeProgram(program)
+	if err != nil {
+		return wire.CID{}, lockspace.Digest{}, err
+	}
+	key, err := p.Key()
+	return wire.Sum(program), lockspace.Digest(key), err
+}

@@ -1,0 +1,129 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/seed06907907/fatty/bft"
+	"github.com/seed06907907/fatty/bft/engine"
+	"github.com/seed06907907/fatty/bft/wal"
+	"github.com/seed06907907/fatty/p2p"
+)
+
+const (
+	// protocolFrame carries consensus frames straight to a validator, protocolFetch requests for blocks, decided cuts and
+	// attachments.
+	protocolFrame = "frame"
+	protocolFetch = "fetch"
+	// maxFetchRequest bounds a request: a kind and an id, or a range of sequence numbers.
+	maxFetchRequest = 4 << 10
+	// maxFetchResponse bounds an answer: an attachment of the largest size, or a range of cuts of about that size.
+	maxFetchResponse = wal.MaxAttachmentBytes + 1<<20
+)
+
+// transport carries the engine's frames: straight to every validator that is connected, and by gossip where that does
+// not reach all or where those who only follow listen.
+type transport struct {
+	host   *p2p.Host
+	self   peer.ID
+	peers  map[bft.ValidatorID]peer.ID
+	ids    []peer.ID // of the other validators
+	topics map[string]*p2p.Topic
+	log    *slog.Logger
+	ctx    context.Context
+	engine atomic.Pointer[engine.Engine] // set once, before frames matter
+}
+
+// openTopics lists the topics that only validators may join; the others carry what followers live on.
+var validatorTopics = map[string]bool{engine.TopicBlocks: true, engine.TopicConsensus: true}
+
+func newTransport(ctx context.Context, host *p2p.Host, peers map[bft.ValidatorID]peer.ID, validator bool, log *slog.Logger) (*transport, error) {
+	t := &transport{host: host, self: host.ID(), peers: peers, topics: map[string]*p2p.Topic{}, log: log, ctx: ctx}
+	for _, id := range peers {
+		if id != t.self {
+			t.ids = append(t.ids, id)
+		}
+	}
+	for name, limit := range engine.Topics() {
+		if validatorTopics[name] && !validator {
+			continue
+		}
+		topic, err := host.Join(name, validatorTopics[name], limit,
+			func(_ peer.ID, data []byte) p2p.Verdict { return t.check(name, data) },
+			func(from peer.ID, data []byte) { t.deliver(from, name, data) })
+		if err != nil {
+			return nil, fmt.Errorf("join topic %s: %w", name, err)
+		}
+		t.topics[name] = topic
+	}
+	if err := host.HandleMessage(protocolFrame, bft.MaxBlockBytes+1<<10, func(from peer.ID, data []byte) { t.deliver(from, "", data) }); err != nil {
+		return nil, err
+	}
+	err := host.Handle(protocolFetch, p2p.StreamLimits{MaxRequest: maxFetchRequest, MaxResponse: maxFetchResponse}, t.serve)
+	return t, err
+}
+
+func (t *transport) check(topic string, data []byte) p2p.Verdict {
+	e := t.engine.Load()
+	if e == nil {
+		return p2p.Ignore
+	}
+	switch e.Validate(topic, data) {
+	case engine.Accept:
+		return p2p.Accept
+	case engine.Reject:
+		return p2p.Reject
+	}
+	return p2p.Ignore
+}
+
+func (t *transport) deliver(from peer.ID, topic string, data []byte) {
+	if e := t.engine.Load(); e != nil {
+		e.Deliver(from.String(), topic, data)
+	}
+}
+
+func (t *transport) serve(ctx context.Context, from peer.ID, req []byte) ([]byte, error) {
+	e := t.engine.Load()
+	if e == nil {
+		return nil, fmt.Errorf("this node is starting: ask again")
+	}
+	return e.Serve(ctx, from.String(), req)
+}
+
+// Broadcast implements engine.Transport.
+func (t *transport) Broadcast(topic string, frame []byte) {
+	all := true
+	for _, id := range t.ids {
+		if t.host.Send(id, protocolFrame, frame) != nil {
+			all = false
+		}
+	}
+	tp := t.topics[topic]
+	if tp == nil || (all && validatorTopics[topic]) {
+		return
+	}
+	if err := tp.Publish(t.ctx, frame); err != nil && t.ctx.Err() == nil {
+		t.log.Debug("publish", "topic", topic, "error", err)
+	}
+}
+
+// Send implements engine.Transport.
+func (t *transport) Send(to bft.ValidatorID, frame []byte) {
+	if id, ok := t.peers[to]; ok && id != t.self {
+		_ = t.host.Send(id, protocolFrame, frame) // best effort: the engine repeats what matters
+	}
+}
+
+// Request implements engine.Transport.
+func (t *transport) Request(ctx context.Context, to bft.ValidatorID, req []byte, limit int) ([]byte, error) {
+	id, ok := t.peers[to]
+	if !ok {
+		return nil, fmt.Errorf("validator %x is not in the genesis", to[:8])
+	}
+	return t.host.Request(ctx, id, protocolFetch, req, limit)
+}
