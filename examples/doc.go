@@ -1,4 +1,3 @@
 // Package examples holds three things for each example machine: its source, the compiled program, and a machine file for
-// fatty machine run. There is no Go code beside the test that runs them; README.md says what they do and how they were
-// compiled.
+// fatty machine run. README.md says what they do and how they were compiled; Files has them for `fatty devnet`.
 package examples

@@ -69,12 +69,23 @@ func (a *app) machineRun() *cobra.Command {
 	var publish []string
 	var lock string
 	var cadence, grace, delay time.Duration
+	var nice int
+	var untilEOF bool
 	c := &cobra.Command{
 		Use: "run MACHINE.toml", Short: "Hold a lock by proof until stopped", Args: cobra.ExactArgs(1),
 		Long: "Runs the machine that a machine file describes, proves its runs, and keeps its lock by the proofs. A lock that is not\n" +
 			"there is made; one that another holds is stood by for, and taken over from the last proven state. How long a proof\n" +
 			"takes here decides how many transitions each one has. Stopping it gives the lock back.",
 		RunE: func(c *cobra.Command, args []string) error {
+			ctx := c.Context()
+			if untilEOF {
+				var stop context.CancelFunc
+				ctx, stop = untilOrphaned(ctx, a.in)
+				defer stop()
+			}
+			if nice > 0 {
+				beNice(nice)
+			}
 			f, err := machine.ReadFile(args[0])
 			if err != nil {
 				return coded{"machine_file", err}
@@ -110,7 +121,7 @@ func (a *app) machineRun() *cobra.Command {
 			if !a.json {
 				fmt.Fprintf(a.out, "machine %s\nkeeps %s as %s; stop it to give the lock back\n", r.Machine(), f.Lock, peer)
 			}
-			if err := r.Run(c.Context()); err != nil {
+			if err := r.Run(ctx); err != nil {
 				return coded{"machine", err}
 			}
 			return nil
@@ -122,6 +133,9 @@ func (a *app) machineRun() *cobra.Command {
 	fl.DurationVar(&cadence, "cadence", 0, "cadence of a lock that is made (default the machine file's)")
 	fl.DurationVar(&grace, "grace", 0, "grace of a lock that is made (default the machine file's)")
 	fl.DurationVar(&delay, "lock-delay", 0, "lock-delay of a lock that is made (default the machine file's)")
+	fl.IntVar(&nice, "nice", 0, "lower this process's priority by so much, for a host with other work")
+	fl.BoolVar(&untilEOF, "until-eof", false, "stop when standard input ends")
+	_ = fl.MarkHidden("until-eof") // for a parent process; the flag was just defined
 	return c
 }
 

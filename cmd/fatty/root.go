@@ -154,7 +154,7 @@ func (a *app) command() *cobra.Command {
 	p.StringVar(&a.home, "home", "", "folder with keys and the node's address (default $FATTY_HOME, else ~/.fatty)")
 	p.StringSliceVar(&a.nodes, "node", nil, "address of a node's JSON-RPC, http://HOST:PORT; several are tried in turn (default $FATTY_NODE, else HOME/api)")
 	p.StringVar(&a.key, "key", "", "key file that signs (default $FATTY_KEY, else HOME/keys/client.key)")
-	root.AddCommand(a.programCommand(), a.proveCommand(), a.verifyCommand(), a.keyCommand(), a.machineCommand(),
+	root.AddCommand(a.devnetCommand(), a.programCommand(), a.proveCommand(), a.verifyCommand(), a.keyCommand(), a.machineCommand(),
 		a.accountCommand(), a.lockCommand(), a.findCommand(), a.sendCommand(), a.statusCommand(), a.docsCommand())
 	a.finish(root)
 	return root
