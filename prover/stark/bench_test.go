@@ -82,7 +82,7 @@ func wideCase(tb testing.TB, p vstark.Params, k int) (*vstark.Instance, *stark.F
 }
 
 func BenchmarkProve(b *testing.B) {
-	for _, c := range []struct{ n, k int }{{16, 14}, {18, 18}} {
+	for _, c := range []struct{ n, k int }{{16, 14}, {18, 18}, {20, 20}} {
 		b.Run(fmt.Sprintf("rows=2^%d/size=2^%d", c.k, c.n), func(b *testing.B) {
 			inst, pre, trace := wideCase(b, vstark.Proven100(c.n), c.k)
 			var proof *vstark.Proof

@@ -85,18 +85,19 @@ func (d *domain) evaluate(out, coef koalabear.Vector, b int) {
 	}
 }
 
-// extend writes the extension of a column to out, 2^b times as long.
-func (d *domain) extend(out, column koalabear.Vector, b int) {
-	copy(out, column)
-	d.interpolate(out[:len(column)])
-	d.evaluate(out, out[:len(column)], b)
+// extend turns a column on its rows, which are the first block of v, into its extension, in place.
+func (d *domain) extend(v koalabear.Vector, b int) {
+	rows := v[:1<<d.k]
+	d.interpolate(rows)
+	d.evaluate(v, rows, b)
 }
 
 // extendAll returns the extensions of columns, all of 2^k rows.
 func extendAll(ctx context.Context, columns []koalabear.Vector, k, b int) ([]koalabear.Vector, error) {
 	out := newColumns(len(columns), 1<<(k+b))
 	return out, each(ctx, len(columns), func(_, i int) error {
-		domainOf(k).extend(out[i], columns[i], b)
+		copy(out[i], columns[i])
+		domainOf(k).extend(out[i], b)
 		return nil
 	})
 }

@@ -91,7 +91,8 @@ func commitFixed(ctx context.Context, p vstark.Params, names []string, columns [
 	err := each(ctx, len(columns), func(_, i int) error {
 		heights[i] = log2(len(columns[i]))
 		extended[i] = make(koalabear.Vector, len(columns[i])<<p.LogBlowup)
-		domainOf(heights[i]).extend(extended[i], columns[i], p.LogBlowup)
+		copy(extended[i], columns[i])
+		domainOf(heights[i]).extend(extended[i], p.LogBlowup)
 		return nil
 	})
 	if err != nil {

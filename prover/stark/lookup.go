@@ -146,11 +146,15 @@ func (r *fractions) numeratorAlone(num *extVec, i, n int) {
 // errDenominator is met with probability below 2^-150.
 var errDenominator = errors.New("a lookup's denominator is zero: prove again with another statement")
 
-// interaction computes a component's interaction columns on its rows, by coordinates, and its claimed sum.
-func interaction(ctx context.Context, p *program, d *denominators, columns []koalabear.Vector, k int) ([]koalabear.Vector, field.Ext, error) {
+// interaction computes a component's interaction columns on its rows, by coordinates, and its claimed sum. The columns are
+// allocated with room for their extension at blow-up 2^b, whose first block the rows are.
+func interaction(ctx context.Context, p *program, d *denominators, columns []koalabear.Vector, k, b int) ([]koalabear.Vector, field.Ext, error) {
 	rows, batches := 1<<k, p.c.Batches
-	flat := newColumns(field.Degree*len(batches), rows)
+	flat := newColumns(field.Degree*len(batches), rows<<b)
 	out := extVecs(flat)
+	for j := range out {
+		out[j] = out[j].slice(0, rows)
+	}
 	type scratch struct {
 		f             *frame
 		r             *fractions

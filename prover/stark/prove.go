@@ -133,17 +133,20 @@ func (r *run) lookups() error {
 		k := r.inst.LogHeights[i]
 		p := compile(c, r.inst.Scalars[i], false)
 		rows := append(append([]koalabear.Vector(nil), r.trace.Main[i]...), fixedColumns(r.l.Fixed[i], r.fixed, false)...)
-		sums, claim, err := interaction(r.ctx, p, newDenominators(p, r.fp), rows, k)
+		sums, claim, err := interaction(r.ctx, p, newDenominators(p, r.fp), rows, k, b)
 		if err != nil {
 			return fmt.Errorf("component %s: %w", c.Name, err)
 		}
 		r.proof.Claims = append(r.proof.Claims, claim)
-		flat, err := extendAll(r.ctx, sums, k, b)
+		err = each(r.ctx, len(sums), func(_, j int) error {
+			domainOf(k).extend(sums[j], b)
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		columns = append(columns, flat...)
-		r.sums = append(r.sums, extVecs(flat))
+		columns = append(columns, sums...)
+		r.sums = append(r.sums, extVecs(sums))
 	}
 	if err := r.commit(vstark.TreeInteraction, columns); err != nil {
 		return err
