@@ -44,5 +44,6 @@ func each(ctx context.Context, n int, f func(worker, i int) error) error {
 	return nil
 }
 
-// workers is the number of goroutines that each starts at most.
-func workers() int { return runtime.GOMAXPROCS(0) }
+// workers is the number of goroutines that each starts at most. It is read once: the runtime follows the processors that a
+// container grants, and scratch memory is laid out by worker before each starts them.
+var workers = sync.OnceValue(func() int { return runtime.GOMAXPROCS(0) })

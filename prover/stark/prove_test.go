@@ -104,3 +104,23 @@ func TestProofsAtTheSameTimeAreTheSame(t *testing.T) {
 		}
 	}
 }
+
+// The proof does not depend on how many processors made it.
+func TestProofDoesNotDependOnTheProcessors(t *testing.T) {
+	cs := newCase(t, toy.Params(10), toy.Heights{Table: 5, Code: 4, Cube: 10, Pairs: 9}, 10)
+	var want []byte
+	for _, n := range []int{1, 2, 3, 16} {
+		undo := stark.SetWorkers(n)
+		got, err := prove(t, cs).Encode(cs.Inst)
+		undo()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == nil {
+			want = got
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%d workers make another proof", n)
+		}
+	}
+}
