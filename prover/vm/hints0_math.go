@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"math/bits"
 
 	"github.com/consensys/gnark-crypto/ecc/stark-curve/fp"
 )
@@ -112,6 +111,8 @@ var (
 	rangeBound = new(big.Int).Lsh(big.NewInt(1), 128)
 	// maxDivisor is the largest divisor of the division functions: a quotient below rangeBound times it stays below P.
 	maxDivisor = new(big.Int).Div(prime, rangeBound)
+	// maxDivisorValue is the same in the VM's form.
+	maxDivisorValue = bigValue(maxDivisor)
 	// halfPrime divides the non-negative from the negative numbers.
 	halfPrime = new(big.Int).Rsh(prime, 1)
 )
@@ -342,15 +343,7 @@ func hintUnsignedDivRem(c *hintContext) error {
 	if err != nil {
 		return err
 	}
-	var q, r value
-	if d, small := div.small(); small && v.fits128() {
-		high, rest := bits.Div64(0, v.b, d)
-		low, rest := bits.Div64(rest, v.a, d)
-		q, r = value{a: low, b: high, d: tagFelt}, uintValue(rest)
-	} else {
-		quotient, rest := new(big.Int).DivMod(v.big(), div.big(), new(big.Int))
-		q, r = bigValue(quotient), bigValue(rest)
-	}
+	q, r := divModValues(v, div)
 	if err := c.setID("q", q); err != nil {
 		return err
 	}
@@ -366,7 +359,7 @@ func (c *hintContext) divisor() (value, error) {
 	if div.isZero() {
 		return value{}, errZeroDivision
 	}
-	if !div.fits128() || div.big().Cmp(maxDivisor) > 0 {
+	if maxDivisorValue.less(div) {
 		return value{}, fmt.Errorf("the divisor %v is above P / 2^128", div)
 	}
 	return div, nil
