@@ -186,13 +186,38 @@ func coreDivMod(c *coreContext) error {
 
 // divModValues divides integers; y is not zero.
 func divModValues(x, y value) (q, r value) {
-	if b, ok := y.small(); ok && x.fits128() {
-		hi, rest := bits.Div64(0, x.b, b)
-		lo, rest := bits.Div64(rest, x.a, b)
-		return value{a: lo, b: hi, d: tagFelt}, uintValue(rest)
+	if x.fits128() && y.fits128() {
+		if y.b == 0 {
+			hi, rest := bits.Div64(0, x.b, y.a)
+			lo, rest := bits.Div64(rest, x.a, y.a)
+			return value{a: lo, b: hi, d: tagFelt}, uintValue(rest)
+		}
+		return divMod128(x, y)
 	}
 	quotient, rest := new(big.Int).QuoRem(x.big(), y.big(), new(big.Int))
 	return bigValue(quotient), bigValue(rest)
+}
+
+// divMod128 divides by a number of 65 to 128 bits: the quotient of the top bits is right or one too great (Warren,
+// Hacker's Delight, section 9-5).
+func divMod128(x, y value) (q, r value) {
+	shift := uint(bits.LeadingZeros64(y.b))
+	top := y.b<<shift | y.a>>1>>(63-shift)
+	estimate, _ := bits.Div64(x.b>>1, x.b<<63|x.a>>1, top)
+	estimate >>= 63 - shift
+	if estimate > 0 {
+		estimate--
+	}
+	hi, lo := bits.Mul64(y.a, estimate)
+	hi += y.b * estimate
+	a, borrow := bits.Sub64(x.a, lo, 0)
+	b, _ := bits.Sub64(x.b, hi, borrow)
+	if b > y.b || b == y.b && a >= y.a {
+		estimate++
+		a, borrow = bits.Sub64(a, y.a, 0)
+		b, _ = bits.Sub64(b, y.b, borrow)
+	}
+	return uintValue(estimate), value{a: a, b: b, d: tagFelt}
 }
 
 func coreUint256DivMod(c *coreContext) error { return c.divMod(2) }
