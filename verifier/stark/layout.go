@@ -96,6 +96,9 @@ func (l *Layout) names(set *air.Set, n int) error {
 			switch f.Kind {
 			case air.FixedSeq:
 			case air.FixedTable:
+				if c.LogHeight == air.AnyHeight {
+					return fmt.Errorf("component %s reads a fixed table and has no fixed height: %w", c.Name, ErrInstance)
+				}
 				if have, ok := height[f.Name]; ok && have != c.LogHeight {
 					return fmt.Errorf("table column %s is read at 2^%d and 2^%d rows: %w", f.Name, have, c.LogHeight, ErrInstance)
 				} else if !ok {
