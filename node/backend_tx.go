@@ -33,8 +33,8 @@ func attachments(list [][]byte) (map[bft.Digest][]byte, error) {
 	return out, nil
 }
 
-// Submit implements tx.submit: everything cheap is checked at once, so that the caller learns of it now and the ledger
-// is not burdened; then a proof's check begins, and the transaction goes into a block.
+// Submit implements tx.submit: what is cheap and certain is checked at once, so that the caller learns of it now and the
+// ledger is not burdened; then a proof's check begins, and the transaction goes into a block.
 func (b backend) Submit(ctx context.Context, p api.SubmitParams) (*api.Submitted, error) {
 	if b.n.readOnly.Load() {
 		return nil, api.Errorf(api.CodeReadOnly, "this node is in read-only mode: hand the transaction to another node")
@@ -51,13 +51,11 @@ func (b backend) Submit(ctx context.Context, p api.SubmitParams) (*api.Submitted
 	if err != nil {
 		return nil, err
 	}
-	if b.n.engine.Status().Lag == 0 { // else this state is too old to refuse by
-		if _, err := b.n.app.State().Precheck(tx, lockspace.Time(b.n.opt.Now().UnixNano())); err != nil {
-			if _, e := b.n.store.Receipt(tx.ID); e == nil {
-				return done, nil // executed meanwhile
-			}
-			return nil, refusal(err)
+	if err := b.door(tx); err != nil {
+		if _, e := b.n.store.Receipt(tx.ID); e == nil {
+			return done, nil // executed meanwhile
 		}
+		return nil, err
 	}
 	if a := tx.Attachment(); a != nil {
 		id := bft.Digest(a.ID.Digest())
@@ -81,6 +79,20 @@ func (b backend) Submit(ctx context.Context, p api.SubmitParams) (*api.Submitted
 	default:
 		return nil, err
 	}
+}
+
+// door refuses what no later state could make right. This node may be a cut or two behind the one that the caller read
+// from, so whatever depends on the state is left to the ledger, whose receipt says it with authority.
+func (b backend) door(tx *lockspace.Signed) error {
+	_, err := b.n.app.State().Precheck(tx, lockspace.Time(b.n.opt.Now().UnixNano()))
+	switch lockspace.CodeOf(err) {
+	case lockspace.CodeMalformed, lockspace.CodeSignature, lockspace.CodeChain, lockspace.CodeAccount, lockspace.CodeNonce,
+		lockspace.CodeExpired, lockspace.CodeInvalid:
+		return refusal(err)
+	case "":
+		return err
+	}
+	return nil
 }
 
 // Wait implements tx.wait; the server bounds its time.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/seed06907907/fatty/bft"
 	"github.com/seed06907907/fatty/bft/engine"
-	"github.com/seed06907907/fatty/bft/wal"
 	"github.com/seed06907907/fatty/p2p"
 )
 
@@ -21,8 +20,9 @@ const (
 	protocolFetch = "fetch"
 	// maxFetchRequest bounds a request: a kind and an id, or a range of sequence numbers.
 	maxFetchRequest = 4 << 10
-	// maxFetchResponse bounds an answer: an attachment of the largest size, or a range of cuts of about that size.
-	maxFetchResponse = wal.MaxAttachmentBytes + 1<<20
+	// maxFetchResponse bounds an answer, an attachment or a range of cuts. The engine's bound is the length that p2p's
+	// frames no longer have, one byte more than the longest.
+	maxFetchResponse = engine.MaxResponseBytes - 1
 )
 
 // transport carries the engine's frames: straight to every validator that is connected, and by gossip where that does
@@ -38,7 +38,7 @@ type transport struct {
 	engine atomic.Pointer[engine.Engine] // set once, before frames matter
 }
 
-// openTopics lists the topics that only validators may join; the others carry what followers live on.
+// validatorTopics are the topics that only validators may join; the others carry what followers live on.
 var validatorTopics = map[string]bool{engine.TopicBlocks: true, engine.TopicConsensus: true}
 
 func newTransport(ctx context.Context, host *p2p.Host, peers map[bft.ValidatorID]peer.ID, validator bool, log *slog.Logger) (*transport, error) {
@@ -125,5 +125,5 @@ func (t *transport) Request(ctx context.Context, to bft.ValidatorID, req []byte,
 	if !ok {
 		return nil, fmt.Errorf("validator %x is not in the genesis", to[:8])
 	}
-	return t.host.Request(ctx, id, protocolFetch, req, limit)
+	return t.host.Request(ctx, id, protocolFetch, req, min(limit, maxFetchResponse))
 }
