@@ -11,7 +11,6 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 
-	"github.com/seed06907907/fatty/bft"
 	"github.com/seed06907907/fatty/internal/wire"
 )
 
@@ -43,14 +42,11 @@ type signedApp struct {
 }
 
 func (a signedApp) CheckTx(tx []byte) error {
-	if len(tx) < 64 || !wire.Verify(a.key, wire.DomainTransaction, tx[64:], tx[:64]) {
+	if len(tx) < 65 || !wire.Verify(a.key, wire.DomainTransaction, tx[65:], tx[1:65]) {
 		return errUnreachable
 	}
 	return nil
 }
-
-// Attachments implements Application: a signature at the head names nothing.
-func (a signedApp) Attachments([]byte) []bft.Attachment { return nil }
 
 // BenchmarkThroughput is signed 200-byte transactions a second, handed to all four engines by many clients, each checked
 // by every replica.
@@ -62,9 +58,9 @@ func BenchmarkThroughput(b *testing.B) {
 	c.startAll()
 	txs := make([][]byte, b.N)
 	for i := range txs {
-		body := make([]byte, 136)
+		body := make([]byte, 135)
 		binary.BigEndian.PutUint64(body, uint64(i))
-		txs[i] = append(wire.Sign(key, wire.DomainTransaction, body), body...)
+		txs[i] = append(append([]byte{'s'}, wire.Sign(key, wire.DomainTransaction, body)...), body...)
 	}
 	b.ResetTimer()
 	var wg sync.WaitGroup
