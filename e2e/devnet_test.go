@@ -1,0 +1,53 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// TestDevnet: the one command that shows it all, with the leading validator killed in the middle.
+func TestDevnet(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	c := exec.CommandContext(ctx, bin.fatty, "devnet", "--cadence", cadence.String(), "--for", "44s", "--kill-after", "6s", "--kill-validator", "24s", "--json")
+	tie(c)
+	var complaints bytes.Buffer
+	c.Stderr = &complaints
+	out, err := c.Output()
+	seen := map[string]int{}
+	s := bufio.NewScanner(bytes.NewReader(out))
+	var last struct {
+		Time               time.Time
+		Event              string
+		OK                 bool
+		Renewals           int
+		SecondsToFirstLock float64 `json:"seconds_to_first_lock"`
+		LeaseEnd           string  `json:"lease_end"`
+		ProofBytes         int     `json:"proof_bytes"`
+		Lock, Holder       string
+		Seen               map[string]bool
+	}
+	for s.Scan() {
+		last.Time = time.Time{}
+		if err := json.Unmarshal(s.Bytes(), &last); err != nil || last.Event == "" || last.Time.IsZero() {
+			t.Fatalf("%v: %s", err, s.Text())
+		}
+		seen[last.Event]++
+	}
+	if err != nil || last.Event != "summary" || !last.OK {
+		t.Fatalf("%v\n%s%s", err, out, complaints.String())
+	}
+	for _, e := range []string{"validator_ready", "peer_connected", "lock_acquired", "lease_renewed", "machine_killed", "lease_expired", "lock_taken_over", "validator_killed", "view_changed"} {
+		if seen[e] == 0 {
+			t.Errorf("%s was not seen: %v", e, seen)
+		}
+	}
+	if last.SecondsToFirstLock > 30 {
+		t.Logf("the first lock took %.1f s, 30 are promised on two idle cores", last.SecondsToFirstLock)
+	}
+}

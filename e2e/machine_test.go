@@ -1,0 +1,132 @@
+package e2e
+
+import (
+	"context"
+	"testing"
+
+	"github.com/seed06907907/fatty/node/api"
+)
+
+// holderAnswer is what `fatty lock holder --json` prints.
+type holderAnswer struct {
+	Lock, Machine, Program, Holder, State, Sequencer string
+	T                                                api.Clock
+	Sequence                                         uint64
+	Verified                                         bool
+}
+
+// TestLifeOfALock: four validators that know one address find each other; a machine takes a lock and keeps it; everyone
+// can look it up and check the answer; it is killed; another takes over from the last proven state.
+func TestLifeOfALock(t *testing.T) {
+	c := newCell(t, "a", "b")
+	c.until("everyone knows everyone", func(ctx context.Context) bool {
+		for _, m := range c.nodes {
+			p, err := m.client.Peers(ctx)
+			if err != nil {
+				return false
+			}
+			n := 0
+			for _, x := range p.Peers {
+				if x.Validator != "" {
+					n++
+				}
+			}
+			if n < len(c.nodes)-1 {
+				return false
+			}
+		}
+		return true
+	})
+	lock := c.follow("/demo/lcg")
+	a := c.machine("a", "lcg", "--publish", "/ip4/192.0.2.1/tcp/7")
+	got := lock.next("lock_acquired")
+	if got.T == 0 {
+		t.Fatalf("acquired without a transition: %+v", got)
+	}
+	b := c.machine("b", "lcg")
+	renewed := lock.next("lock_renewed")
+	renewed = lock.next("lock_renewed")
+	if renewed.T <= got.T || renewed.Holder != got.Holder {
+		t.Fatalf("renewed to %+v after %+v", renewed, got)
+	}
+	// Each way to ask gives the same answer, checked against the validators' signatures.
+	for _, ref := range []string{"/demo/lcg", got.Machine} {
+		h := fatty[holderAnswer](c, "lock", "holder", "--prove", ref)
+		if !h.Verified || h.Lock != "/demo/lcg" || h.Holder != got.Holder || h.T < renewed.T {
+			t.Errorf("%s: %+v", ref, h)
+		}
+	}
+	if h := fatty[holderAnswer](c, "lock", "holder", "/demo/lcg"); h.Verified {
+		t.Error("an answer that nobody checked is called verified")
+	}
+	if code := refused(t, bin.fatty, "--home", c.home, "lock", "holder", "--prove", "/demo/none"); code != "not_found" {
+		t.Errorf("a lock that is not there: %s", code)
+	}
+	c.until("the program is found in the DHT", func(ctx context.Context) bool {
+		f, err := c.nodes[3].client.Find(ctx, fatty[holderAnswer](c, "lock", "holder", "/demo/lcg").Program)
+		return err == nil && f.Kind == "program" && len(f.Holders) == 1 && len(f.Providers) > 0
+	})
+
+	a.kill()
+	last := lock.next("lock_lost")
+	if last.Detail == "released" {
+		t.Fatal("a killed machine released its lock")
+	}
+	taken := lock.next("lock_acquired")
+	if taken.Holder == got.Holder || taken.T <= last.T {
+		t.Fatalf("taken over at %+v, the last proven was %+v", taken, last)
+	}
+	if next := lock.next("lock_renewed"); next.Holder != taken.Holder || next.T <= taken.T {
+		t.Fatalf("renewed to %+v after the take-over %+v", next, taken)
+	}
+	// Stopped, and not killed, it gives the lock back.
+	if err := b.cmd.Process.Signal(interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if e := lock.next("lock_lost"); e.Detail != "released" {
+		t.Errorf("stopped: %+v", e)
+	}
+	<-b.ended
+	if code := b.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("exit code %d: %s", code, b.complaints())
+	}
+	if code := refused(t, bin.fatty, "--home", c.home, "lock", "holder", "--prove", "/demo/lcg"); code != "not_held" {
+		t.Errorf("a free lock: %s", code)
+	}
+}
+
+// TestCounterTakesTransactions: what is sent moves the machine's clock and state within two cadences, and that is proven.
+func TestCounterTakesTransactions(t *testing.T) {
+	c := newCell(t, "a")
+	lock := c.follow("/demo/counter")
+	c.machine("a", "counter")
+	lock.next("lock_acquired")
+	type sent struct {
+		Index, Sequence uint64
+		T               api.Clock
+	}
+	var s sent
+	for i, n := range []string{"50", "0x5"} {
+		s = fatty[sent](c, "send", "/demo/counter", n, "--timeout", (2 * cadence).String())
+		if s.Index != uint64(i) || s.T == 0 {
+			t.Errorf("sent %s: %+v", n, s)
+		}
+	}
+	var h holderAnswer
+	c.until("the new state is certified", func(context.Context) bool {
+		h = fatty[holderAnswer](c, "lock", "holder", "--prove", "/demo/counter")
+		return h.Sequence >= s.Sequence
+	})
+	if h.State != "55" || h.T < s.T || !h.Verified {
+		t.Errorf("%+v after %+v", h, s)
+	}
+	if code := refused(t, bin.fatty, "--home", c.home, "send", "/demo/none", "1"); code != "not_found" {
+		t.Errorf("sent to nobody: %s", code)
+	}
+	if code := refused(t, bin.fatty, "--home", c.home, "send", "/demo/counter", "1", "2"); code != "invalid" && code != "params" {
+		t.Errorf("sent two felts: %s", code)
+	}
+	// An account that nobody granted may not send.
+	run[map[string]any](t, bin.fatty, "key", "new", c.dir+"/stranger.key")
+	refused(t, bin.fatty, "--home", c.home, "--key", c.dir+"/stranger.key", "send", "/demo/counter", "1")
+}

@@ -1,0 +1,7 @@
+//go:build !windows
+
+package e2e
+
+import "syscall"
+
+var interrupt = syscall.SIGTERM
