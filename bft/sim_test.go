@@ -77,24 +77,28 @@ type simEvent struct {
 }
 
 type sim struct {
-	t        testing.TB
-	seed     uint64
-	rng      *rand.Rand
-	com      *Committee
-	nodes    []*simNode
-	forger   int // index, -1 without
-	now      LedgerTime
-	queue    []simEvent
-	ties     int
-	loss     float64
-	maxDelay time.Duration
-	split    bool
-	decided  map[Sequence]Digest
-	states   map[Sequence]wire.CID
-	wanted   map[string]int // transactions handed to honest workers and how many executed them
-	txs      int
-	ticks    bool
-	steps    int
+	t         testing.TB
+	seed      uint64
+	rng       *rand.Rand
+	com       *Committee
+	nodes     []*simNode
+	forger    int // index, -1 without
+	now       LedgerTime
+	queue     []simEvent
+	ties      int
+	loss      float64
+	maxDelay  time.Duration
+	split     bool
+	cut       map[[2]int]bool // links that are down, one way
+	mutePhase Phase           // ballots of this phase reach only muteBut
+	muteBut   int
+	quick     bool // short time-outs: many view changes
+	decided   map[Sequence]Digest
+	states    map[Sequence]wire.CID
+	wanted    map[string]int // transactions handed to honest workers and how many executed them
+	txs       int
+	ticks     bool
+	steps     int
 }
 
 func (s *sim) fail(format string, args ...any) {
@@ -112,6 +116,7 @@ func newSim(t testing.TB, seed uint64) *sim {
 	s.loss = []float64{0, 0.02, 0.2}[s.rng.IntN(3)]
 	s.maxDelay = time.Duration(1+s.rng.IntN(100)) * time.Millisecond
 	s.ticks = s.rng.IntN(2) == 0
+	s.quick = s.rng.IntN(2) == 0
 	for i := range n {
 		s.nodes = append(s.nodes, &simNode{name: fmt.Sprint(i), index: i})
 	}
@@ -148,6 +153,9 @@ func (s *sim) after(d time.Duration, f func()) {
 
 func (s *sim) start(x *simNode) {
 	cfg := DefaultConfig(s.com, x.index, tagSigner(s.com.Member(x.index)))
+	if s.quick {
+		cfg.StallTimeout, cfg.ViewTimeout, cfg.IdlePeriod, cfg.Retransmit = 250*time.Millisecond, 400*time.Millisecond, 100*time.Millisecond, 120*time.Millisecond
+	}
 	base := Base{Executed: Sequence(len(x.disk.ledger)), TicksNeeded: s.ticks}
 	tips := map[uint16]Tip{}
 	for _, d := range x.disk.ledger {
@@ -282,6 +290,14 @@ func (s *sim) watch(x *simNode, frame []byte) {
 func (s *sim) carry(from, to *simNode, frame []byte) {
 	if s.split && from.side != to.side || s.rng.Float64() < s.loss {
 		return
+	}
+	if s.loss > 0 && s.cut[[2]int{from.index, to.index}] {
+		return
+	}
+	if s.mutePhase != 0 && PeekKind(frame) == KindBallot && to.index != s.muteBut {
+		if m, err := Decode(frame); err == nil && m.(*Ballot).Phase == s.mutePhase {
+			return
+		}
 	}
 	copies := 1
 	if s.loss > 0 && s.rng.IntN(30) == 0 {

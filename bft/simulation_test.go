@@ -41,6 +41,15 @@ func (s *sim) run() {
 		for _, x := range s.nodes {
 			x.side = s.rng.IntN(2)
 		}
+		s.cut = map[[2]int]bool{}
+		for range s.rng.IntN(3) {
+			s.cut[[2]int{s.rng.IntN(s.com.Size()), s.rng.IntN(s.com.Size())}] = true
+		}
+		// One replica decides, or prepares, what the others only know of: what a view change must not lose.
+		s.mutePhase, s.muteBut = 0, s.rng.IntN(s.com.Size())
+		if s.rng.IntN(2) == 0 {
+			s.split, s.mutePhase = false, Phase(1+s.rng.IntN(2))
+		}
 		s.after(time.Duration(s.rng.IntN(2000))*time.Millisecond, weather)
 	}
 	weather()
@@ -48,7 +57,7 @@ func (s *sim) run() {
 		s.forge(simStart + LedgerTime(storm))
 	}
 	s.until(simStart+LedgerTime(storm), nil)
-	s.split, s.loss = false, 0
+	s.split, s.loss, s.mutePhase = false, 0, 0
 	s.maxDelay = min(s.maxDelay, 50*time.Millisecond)
 	for _, x := range s.nodes {
 		if !x.up && x.index != s.forger {

@@ -32,7 +32,9 @@ type memFile struct {
 	synced int
 }
 
-func newMemDisk() *memDisk { return &memDisk{files: map[string]*memFile{}, durable: map[string]*memFile{}} }
+func newMemDisk() *memDisk {
+	return &memDisk{files: map[string]*memFile{}, durable: map[string]*memFile{}}
+}
 
 func (d *memDisk) op() error {
 	d.ops++
