@@ -105,7 +105,7 @@ func commitFixed(ctx context.Context, p vstark.Params, names []string, columns [
 	return &Fixed{tree: t, rows: columns, names: names}, nil
 }
 
-// cells returns the preprocessed columns that component i reads, on its rows or extended.
+// fixedColumns returns the preprocessed columns that a component reads, on its rows or extended.
 func fixedColumns(refs []vstark.FixedRef, fixed [vstark.Trees]*Fixed, extended bool) []koalabear.Vector {
 	out := make([]koalabear.Vector, len(refs))
 	for j, ref := range refs {

@@ -91,16 +91,14 @@ type run struct {
 	ch    *vstark.Challenges
 	proof vstark.Proof
 
-	fixed   [vstark.Trees]*Fixed
-	trees   [vstark.Trees]*tree
-	fp      vstark.Fingerprint
-	sums    [][]extVec // extended interaction columns of each component
-	zeta    field.Ext
-	points  map[int]*lagrange // by height
-	layers  []friLayer
-	seed    [8]field.Element
-	weight  field.Ext
-	program []*program
+	fixed  [vstark.Trees]*Fixed
+	trees  [vstark.Trees]*tree
+	fp     vstark.Fingerprint
+	sums   [][]extVec // extended interaction columns of each component
+	zeta   field.Ext
+	points map[int]*lagrange // by height
+	layers []friLayer
+	weight field.Ext
 }
 
 func (r *run) commit(t int, columns []koalabear.Vector) error {
@@ -243,8 +241,7 @@ func (r *run) folding() error {
 	for i := range r.layers {
 		r.proof.LayerRoots = append(r.proof.LayerRoots, r.layers[i].root())
 	}
-	r.seed = r.ch.Seed(r.proof.Final)
-	r.proof.Nonce, err = grind(r.ctx, r.seed, p.QueryGrind)
+	r.proof.Nonce, err = grind(r.ctx, r.ch.Seed(r.proof.Final), p.QueryGrind)
 	return err
 }
 

@@ -20,7 +20,7 @@ type quotients struct {
 func halves(b int) [2]int { return [2]int{0, 1 << (b - 1)} }
 
 // add adds one component. columns are the extensions of its main and fixed columns, sums those of its interaction columns;
-// weights are the powers that belong to its constraints.
+// powers are those of the weight that belong to its constraints.
 func (q *quotients) add(ctx context.Context, p *program, d *denominators, columns []koalabear.Vector, sums []extVec,
 	claim field.Ext, k int, powers []field.Ext) error {
 	rows := 1 << k
@@ -31,7 +31,6 @@ func (q *quotients) add(ctx context.Context, p *program, d *denominators, column
 	total := q.of[k]
 	share := vstark.Share(claim, k)
 	last := len(sums) - 1
-	// The running sum at the previous row.
 	conWeights := newWeights(powers[:len(p.c.Constraints)])
 	batchWeights := make([]weights, len(sums))
 	for j := range sums {

@@ -3,6 +3,7 @@ package stark
 import (
 	"context"
 	"math/bits"
+	"slices"
 
 	"github.com/consensys/gnark-crypto/field/koalabear"
 
@@ -35,9 +36,9 @@ func commit(ctx context.Context, n, b int, heights []int, columns []koalabear.Ve
 	at := 0
 	for c := 0; c < len(columns); {
 		// A run is the blocks of eight columns that are absorbed at one height.
-		h := max(t.top, maxOf(heights[c:min(c+hash.Rate, len(heights))]))
+		h := max(t.top, slices.Max(heights[c:min(c+hash.Rate, len(heights))]))
 		end := c
-		for end < len(columns) && max(h, maxOf(heights[end:min(end+hash.Rate, len(heights))])) == h {
+		for end < len(columns) && max(h, slices.Max(heights[end:min(end+hash.Rate, len(heights))])) == h {
 			end += hash.Rate
 		}
 		end = min(end, len(columns))
@@ -65,14 +66,6 @@ func commit(ctx context.Context, n, b int, heights []int, columns []koalabear.Ve
 		return nil, err
 	}
 	return t, t.build(ctx, leaves)
-}
-
-func maxOf(hs []int) int {
-	m := 0
-	for _, h := range hs {
-		m = max(m, h)
-	}
-	return m
 }
 
 // absorb continues the chains with columns [from, to) at height h; the states so far are of height at.
