@@ -32,7 +32,7 @@ type Options struct {
 	Life     [32]byte // whose the proof is
 	Anchor   [32]byte // when it was made
 	Security int      // verifier.Security100 or Security124; 0 for Security100
-	MaxSteps uint64   // bound on the run; 0 for the vm's default
+	MaxSteps uint64   // bound on the run; 0 for what a proof can hold
 	// Progress, if set, is told the stage that begins and how many of how many stages are done. It is called from the
 	// goroutine that called Prove.
 	Progress func(stage string, done, total int)
@@ -86,6 +86,10 @@ func Prove(ctx context.Context, p *vm.Program, input []vm.Felt, opt Options) (*R
 	return new(Prover).Prove(ctx, p, input, opt)
 }
 
+// maxSteps bounds a run that is to be proven: one row a step, and the last one, which stays at the end of the program,
+// takes none.
+const maxSteps = 1<<cairo.MaxLogHeight + 1
+
 // stages are this package's own before and after those of package stark.
 const (
 	stageRun    = "running"
@@ -122,7 +126,15 @@ func (pr *Prover) Prove(ctx context.Context, p *vm.Program, input []vm.Felt, opt
 	}
 	out := &Result{Program: canonical}
 	report(stageRun, 0)
-	res, err := vm.Run(ctx, p, input, vm.StwoConfig(opt.MaxSteps))
+	limit := uint64(maxSteps)
+	if opt.MaxSteps != 0 {
+		limit = min(limit, opt.MaxSteps)
+	}
+	res, err := vm.Run(ctx, p, input, vm.StwoConfig(limit))
+	if errors.Is(err, vm.ErrSteps) && limit == maxSteps {
+		return nil, fmt.Errorf("%w: component %s needs more than 2^%d rows, one a step: prove fewer transitions per run", ErrTooLong,
+			cairo.NameGeneric, cairo.MaxLogHeight)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("run the program: %w", err)
 	}
