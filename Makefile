@@ -24,7 +24,7 @@ vet:
 
 # The race detector where goroutines meet; the proof system's hot loops would take it an hour.
 race:
-	$(GO) test -race ./p2p/... ./bft/engine/... ./bft/wal/... ./node/... ./client/...
+	$(GO) test -race ./p2p/... ./bft/engine/... ./bft/wal/... ./node/... ./client/... ./machine/...
 
 # Every platform that users run, and the same without assembly.
 cross:
@@ -34,7 +34,7 @@ cross:
 
 # Without assembly: the golden proofs verify, and one proof is made.
 purego:
-	$(GO) test -tags purego -run 'Golden|ProveOnce' ./verifier/... ./prover
+	$(GO) test -tags purego -run 'Golden|ProveOnce' ./verifier/... ./prover/...
 
 devnet: build
 	bin/fatty devnet --for 60s --kill-after 15s --json
@@ -47,4 +47,4 @@ soak:
 
 # Rewrites golden files from the code: read the difference before you commit it.
 golden:
-	$(GO) test ./... -run Golden -update
+	$(GO) test ./bft ./internal/wire ./lockspace ./node/api ./prover ./prover/stark ./verifier/cairo ./verifier/hash -update
