@@ -34,7 +34,6 @@ const (
 var bin struct{ fatty, fattyd string }
 
 func TestMain(m *testing.M) {
-	runtime.LockOSThread() // children are tied to this thread
 	dir, err := os.MkdirTemp("", "fatty-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -37,7 +37,7 @@ type warmer interface {
 	Warm(ctx context.Context, logN int) error
 }
 
-// smallestLogN is the size of the shortest proofs, which a standby prepares for.
+// smallestLogN is the size of the shortest proofs, which is prepared for.
 const smallestLogN = 16
 
 // Config is what a Runner is made with.
@@ -210,6 +210,7 @@ func (r *Runner) input(j Job, opening []vm.Felt) []vm.Felt {
 
 // Run keeps the lock until ctx ends, and then releases it, or until something is wrong that trying again does not mend.
 func (r *Runner) Run(ctx context.Context) error {
+	r.prepare()
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	events := r.cfg.Ledger.Watch(watching, r.cfg.File.Lock)
@@ -397,19 +398,13 @@ func (r *Runner) notice(m *api.Machine) {
 		r.report(Event{Kind: Standing, T: v.T, State: v.S, LeaseEnd: v.LeaseEnd, Text: "held by " + m.Holder})
 	}
 	r.held, r.standby = mine, other
-	if other {
-		r.prepare()
-	}
 }
 
-// prepare commits the tables that every proof shares, once, beside everything else, so that a take-over need not.
+// prepare commits the tables that every proof shares, beside everything else, so that the first proof need not.
 func (r *Runner) prepare() {
-	w, ok := r.cfg.Prover.(warmer)
-	if !ok || r.warm {
-		return
+	if w, ok := r.cfg.Prover.(warmer); ok {
+		go func() { _ = w.Warm(context.Background(), smallestLogN) }() // the first proof does it otherwise, and reports
 	}
-	r.warm = true
-	go func() { _ = w.Warm(context.Background(), smallestLogN) }() // the first proof does it otherwise, and reports
 }
 
 // create makes the lock: its directories, its program, the file with the machine's terms. What is there already is fine.
@@ -591,12 +586,16 @@ func (r *Runner) submit(ctx context.Context, a Action) error {
 	}
 	r.bad, r.troubles = 0, 0
 	r.ready = nil
+	// What the ledger will say from now on: a release that comes before the next look needs it.
+	state := p.result.Output[3].Bytes()
+	lease := time.Duration(r.terms.Cadence) + time.Duration(r.terms.Grace)
+	r.view = &View{Sequence: receipt.Sequence, State: lockspace.Held, Mine: true, Instance: p.Instance, Generation: p.Generation, T: p.T + p.Ticks, S: state,
+		LeaseEnd: receipt.Time.Add(lease)}
 	if p.result.Opening != nil {
 		clear(r.opening) // of lives that are over
 		r.opening[p.Generation] = p.result.Opening
 	}
-	lease := time.Duration(r.terms.Cadence) + time.Duration(r.terms.Grace)
-	e := Event{Kind: Renewed, From: p.T, T: p.T + p.Ticks, State: p.result.Output[3].Bytes(), Ticks: p.Ticks, Took: p.Took, LeaseEnd: receipt.Time.Add(lease),
+	e := Event{Kind: Renewed, From: p.T, T: r.view.T, State: state, Ticks: p.Ticks, Took: p.Took, LeaseEnd: r.view.LeaseEnd,
 		ProofBytes: len(p.result.Proof), ProveSeconds: p.result.Seconds.Total, Sequence: receipt.Sequence}
 	if a == Acquire {
 		e.Kind, r.held = Acquired, true

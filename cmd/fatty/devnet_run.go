@@ -464,6 +464,9 @@ func (d *devnet) summary(ctx context.Context) bool {
 	if h, err := d.client.Head(ctx); err == nil {
 		commits = h.Sequence
 	}
+	if lived := time.Since(d.first); !d.first.IsZero() && (d.opt.forTime == 0 || lived < d.opt.forTime) {
+		d.opt.forTime = lived // it was stopped: what there was no time for is not missed
+	}
 	expected := d.opt.expected(d.killed, d.killedAt, d.leaderKilled)
 	ok := d.failure == nil
 	e := devnetEvent{Event: evSummary, Renewals: &d.renewals, Commits: &commits, RPC: d.plan.nodes(0), Seen: map[string]bool{}, Home: d.plan.home.Dir}
