@@ -192,10 +192,10 @@ func (s *sim) start(x *simNode) {
 // crash loses the core; the disk stays.
 func (s *sim) crash(x *simNode) {
 	x.up, x.core = false, nil
-	if s.rng.IntN(3) == 0 {
+	if s.rng.IntN(6) == 0 {
 		return // comes back when the storm is over
 	}
-	s.after(time.Duration(s.rng.IntN(3000))*time.Millisecond, func() {
+	s.after(time.Duration(s.rng.IntN(1000))*time.Millisecond, func() {
 		if !x.up {
 			s.start(x)
 		}

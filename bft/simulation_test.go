@@ -50,6 +50,14 @@ func (s *sim) run() {
 		if s.rng.IntN(2) == 0 {
 			s.split, s.mutePhase = false, Phase(1+s.rng.IntN(2))
 		}
+		if s.rng.IntN(3) == 0 { // the power fails, for some or for all
+			most := s.rng.IntN(len(s.nodes)) + 1
+			for _, i := range s.rng.Perm(len(s.nodes))[:most] {
+				if x := s.nodes[i]; x.up && !x.twin {
+					s.crash(x)
+				}
+			}
+		}
 		s.after(time.Duration(s.rng.IntN(2000))*time.Millisecond, weather)
 	}
 	weather()
