@@ -4,10 +4,28 @@ import (
 	"math/bits"
 
 	"github.com/consensys/gnark-crypto/ecc/stark-curve/fp"
+
+	"github.com/seed06907907/fatty/verifier/cairo"
 )
 
 // prime is P = 2^251 + 17*2^192 + 1.
 var prime = limbs{1, 0, 0, 1<<59 + 17}
+
+// The form of a felt in the tables of steps: 11 limbs of 24 bits.
+const (
+	limbBits  = 24
+	feltLimbs = cairo.Limbs
+)
+
+// limb is limb i of the tables, 24 bits.
+func (l *limbs) limb(i int) uint32 {
+	bit := limbBits * i
+	v := l[bit/64] >> (bit % 64)
+	if r := bit % 64; r > 64-limbBits && bit/64 < 3 {
+		v |= l[bit/64+1] << (64 - r)
+	}
+	return uint32(v & (1<<limbBits - 1))
+}
 
 // less compares as integers.
 func (l *limbs) less(m *limbs) bool {
@@ -32,18 +50,17 @@ func (l *limbs) minus(m *limbs) (out limbs, borrow uint64) {
 	return out, borrow
 }
 
-// sum is l + m mod P, and whether P was subtracted.
-func sum(l, m *limbs) (limbs, bool) {
+// sum is l + m mod P.
+func sum(l, m *limbs) limbs {
 	s := l.plus(m)
-	if s.less(&prime) {
-		return s, false
+	if !s.less(&prime) {
+		s, _ = s.minus(&prime)
 	}
-	s, _ = s.minus(&prime)
-	return s, true
+	return s
 }
 
-// product is l * m mod P.
-func product(l, m *limbs) limbs {
+// times is l * m mod P.
+func times(l, m *limbs) limbs {
 	x, y := fp.Element(*l), fp.Element(*m)
 	x.Mul(&x, &montgomerySquare) // x R
 	x.Mul(&x, &y)                // x y

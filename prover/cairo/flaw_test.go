@@ -127,7 +127,7 @@ func TestChangedWitnessIsRefused(t *testing.T) {
 		cell := &flawed.Main[i][col][row]
 		old := *cell
 		d := deltas(r)[r.IntN(len(deltas(r)))]
-		if cell.Add(cell, &d); *cell == old {
+		if cell.Add(cell, &d); *cell == old || harmless(c.Main[col], *cell) {
 			continue
 		}
 		refit(t, flawed)

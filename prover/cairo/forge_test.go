@@ -76,10 +76,14 @@ func bytesOf(n *big.Int) (out [cairo.FeltBytes]byte) {
 	return out
 }
 
+// value reads a felt: limbs in a step, bytes elsewhere.
 func (f *forger) value(component, group string, row int) *big.Int {
-	n := new(big.Int)
-	for i := cairo.FeltBytes - 1; i >= 0; i-- {
-		n.Lsh(n, 8).Add(n, new(big.Int).SetUint64(f.get(component, group+"_"+itoa(i), row)))
+	n, parts, bits := new(big.Int), cairo.FeltBytes, uint(8)
+	if component == generic {
+		parts, bits = feltLimbs, limbBits
+	}
+	for i := parts - 1; i >= 0; i-- {
+		n.Lsh(n, bits).Add(n, new(big.Int).SetUint64(f.get(component, group+"_"+itoa(i), row)))
 	}
 	return n
 }
@@ -87,9 +91,23 @@ func (f *forger) value(component, group string, row int) *big.Int {
 func itoa(i int) string { return big.NewInt(int64(i)).String() }
 
 func (f *forger) setValue(component, group string, row int, n *big.Int) {
+	if component == generic {
+		for i, v := range limbsOf(n) {
+			f.set(component, group+"_"+itoa(i), row, v)
+		}
+		return
+	}
 	for i, b := range bytesOf(n) {
 		f.set(component, group+"_"+itoa(i), row, int64(b))
 	}
+}
+
+// limbsOf is the limbs of a number below 2^256.
+func limbsOf(n *big.Int) (out [feltLimbs]int64) {
+	for i, b := range bytesOf(n) {
+		out[i/3] |= int64(b) << (8 * (i % 3))
+	}
+	return out
 }
 
 // operandGroups are the places of a step's operands: value and the suffix of its address and id.
@@ -106,9 +124,9 @@ func (f *forger) rewrite(id uint64, n *big.Int) {
 		row = int(id - big0)
 	} else if n.BitLen() > 64 {
 		row = -1
-		i, _ := f.at(cairo.NameBig, "uses")
+		i, _ := f.at(cairo.NameBig, "limb_uses")
 		for r := range f.tables[i].Main[0] {
-			if f.get(cairo.NameBig, "uses", r) == 0 {
+			if f.get(cairo.NameBig, "limb_uses", r)+f.get(cairo.NameBig, "byte_uses", r) == 0 {
 				row = r
 				break
 			}
@@ -151,6 +169,16 @@ func (f *forger) rewrite(id uint64, n *big.Int) {
 		}
 		if reads {
 			f.solve(at, r)
+		}
+	}
+	m, _ := f.at(cairo.NameMultiply, "enabler")
+	for r := range f.tables[m].Main[0] {
+		for k, group := range []string{"a", "b", "c"} {
+			if f.get(cairo.NameMultiply, "enabler", r) == 1 && f.get(cairo.NameMultiply, "id_"+itoa(k), r) == id {
+				f.set(cairo.NameMultiply, "id_"+itoa(k), r, int64(next))
+				f.setValue(cairo.NameMultiply, group, r, n)
+				f.solve(m, r)
+			}
 		}
 	}
 }

@@ -25,10 +25,11 @@ const noID = ^uint32(0)
 
 // memory is the run's memory as the tables hold it: an id for each address, a value for each id. Equal values share an id.
 type memory struct {
-	ids   []uint32 // by address; noID where there is no value
-	uses  []uint32 // by address: how often the address table's tuple is used
-	small []uint64
-	big   []limbs
+	ids []uint32 // by address; noID where there is no value
+	// uses and byteUses count, by address, the reads of limbs and of bytes: each uses the address's id and one form of its value.
+	uses, byteUses []uint32
+	small          []uint64
+	big            []limbs
 
 	smallIndex []uint32 // open addressing: index into small plus one
 	bigIndex   []uint32
@@ -37,7 +38,8 @@ type memory struct {
 // newMemory numbers the values of a VM's memory. top is one more than the highest address that any table reads.
 func newMemory(m *vm.Memory, top int) *memory {
 	n := max(m.Len(), top, 1)
-	out := &memory{ids: make([]uint32, n), uses: make([]uint32, n), smallIndex: make([]uint32, 1<<12), bigIndex: make([]uint32, 1<<12)}
+	out := &memory{ids: make([]uint32, n), uses: make([]uint32, n), byteUses: make([]uint32, n),
+		smallIndex: make([]uint32, 1<<12), bigIndex: make([]uint32, 1<<12)}
 	for a := range out.ids {
 		out.ids[a] = noID
 		if v, known := m.Limbs(uint32(a)); known {
@@ -122,11 +124,20 @@ func (m *memory) id(address int64) (uint32, error) {
 	return m.ids[address], nil
 }
 
-// read is id, counted as a use.
+// read is id, counted as a read of limbs.
 func (m *memory) read(address int64) (uint32, error) {
 	id, err := m.id(address)
 	if err == nil {
 		m.uses[address]++
+	}
+	return id, err
+}
+
+// readBytes is id, counted as a read of bytes.
+func (m *memory) readBytes(address int64) (uint32, error) {
+	id, err := m.id(address)
+	if err == nil {
+		m.byteUses[address]++
 	}
 	return id, err
 }

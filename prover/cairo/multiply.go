@@ -23,8 +23,8 @@ type multiplyColumns struct {
 	carries                       [cairo.FeltBytes - 1]int
 }
 
-// multiply fills the table of products and returns how often it uses each value.
-func multiply(ctx context.Context, t *table, products []productRow, m *memory, rg *ranges) ([]uint32, error) {
+// multiply fills the table of products.
+func multiply(ctx context.Context, t *table, products []productRow, m *memory, rg *ranges) error {
 	at := multiplyColumns{enabler: t.column("enabler"), ids: t.group("id"), a: t.group("a"), b: t.group("b"), c: t.group("c"),
 		factor: t.column("factor")}
 	for j := range at.carries {
@@ -49,7 +49,7 @@ func multiply(ctx context.Context, t *table, products []productRow, m *memory, r
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, r := range counts {
 		for i, u := range r.words {
@@ -57,12 +57,7 @@ func multiply(ctx context.Context, t *table, products []productRow, m *memory, r
 		}
 	}
 	padMultiply(t, &at, len(products))
-
-	uses := make([]uint32, 2*len(products))
-	for i := range products {
-		uses[2*i], uses[2*i+1] = products[i].ids[0], products[i].ids[1]
-	}
-	return uses, nil
+	return nil
 }
 
 // padMultiply fills rows with enabler 0: 0 * 0 = 0.
@@ -89,9 +84,9 @@ func padMultiply(t *table, at *multiplyColumns, from int) {
 
 func multiplyRow(rows *block, at *multiplyColumns, p *productRow, m *memory, r *ranges) error {
 	rows.set(at.enabler, elements[1])
-	x, y := m.value(p.ids[0]), m.value(p.ids[1])
-	a, b, c := x.bytes(), y.bytes(), p.target.bytes()
-	for i := range 2 {
+	x, y, z := m.value(p.ids[0]), m.value(p.ids[1]), m.value(p.ids[2])
+	a, b, c := x.bytes(), y.bytes(), z.bytes()
+	for i := range p.ids {
 		rows.set(at.ids+i, element(p.ids[i]))
 	}
 	for i := range cairo.FeltBytes {

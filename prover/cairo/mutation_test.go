@@ -257,14 +257,16 @@ func freeCells(a *attack, component, col, row int) string {
 		if name == "dst_inverse" && cell("jnz_taken").IsZero() {
 			return "the inverse is only read by a taken jnz"
 		}
-		moves := false
-		for _, f := range []string{"pc_jump", "pc_jump_rel", "ap_add", "jnz_taken"} {
-			moves = moves || cell(f).IsOne()
+		on := func(names ...string) bool {
+			return slices.ContainsFunc(names, func(f string) bool { return cell(f).IsOne() })
 		}
-		if strings.HasPrefix(name, "result_") && !moves {
+		switch {
+		case name == "move" && !on("pc_jump", "pc_jump_rel", "ap_add", "jnz_taken"):
 			return "no register moves by the number"
+		case name == "res_id" && !on("assert_eq", "res_mul_used", "move_by_id"):
+			return "no product or move by id"
 		}
-	case cairo.NameMultiply:
+	case cairo.NameMultiply, cairo.NameOffset:
 		if cell("enabler").IsZero() {
 			return "a padding row uses and yields nothing"
 		}
@@ -283,10 +285,10 @@ func freeCells(a *attack, component, col, row int) string {
 			return "nobody reads the address"
 		}
 	case cairo.NameBig, cairo.NameSmall:
-		if name == "uses" {
+		if isUses(name) {
 			return "a multiplicity: fitted to the uses"
 		}
-		if cell("uses").IsZero() {
+		if cell("limb_uses").IsZero() && cell("byte_uses").IsZero() {
 			return "nobody reads the value"
 		}
 	case cairo.NameInstruction:
@@ -300,9 +302,9 @@ func freeCells(a *attack, component, col, row int) string {
 // derived lists the columns that an attacker computes anew after a change: each follows from the others by one constraint.
 var derived = map[string][][2]string{
 	cairo.NameGeneric: append([][2]string{{"address of dst", "address_0"}, {"address of op0", "address_1"},
-		{"address of op1", "address_2"}, {"top bytes of addresses", "address_top"}, {"sum used", "res_add_used"},
-		{"product used", "res_mul_used"}, {"dst is not P", "dst_not_prime_inverse"}, {"taken means dst is not 0", "dst_inverse"},
-		{"next pc", "next_pc"}, {"next ap", "next_ap"}, {"next fp", "next_fp"}}, numbered("result is op0 + op1, group", "carry", 10)...),
+		{"address of op1", "address_2"}, {"second limbs of addresses", "address_top"}, {"sum used", "res_add_used"},
+		{"product used", "res_mul_used"}, {"what is asserted is dst", "res_id"}, {"taken means dst is not 0", "dst_inverse"},
+		{"next pc", "next_pc"}, {"next ap", "next_ap"}, {"next fp", "next_fp"}}, numbered("result, limb", "carry", 10)...),
 	cairo.NameMultiply: numbered("product, byte", "carry", 31),
 	cairo.NameBig:      {{"below P - 1, byte 24 is at most 16", "x"}},
 }
@@ -353,6 +355,11 @@ func (a *attack) repair(t testing.TB, component, row int, cells map[int]air.Elem
 	}
 }
 
+// harmless says whether a changed value means the same: either window of carries will do where both hold them all.
+func harmless(column string, v air.Element) bool {
+	return column == "carry_shift" && (v.IsZero() || v.IsOne())
+}
+
 // deltas are what a cell is changed by: the neighbours, the byte bound, a multiple of p's complement, and anything.
 func deltas(r *rand.Rand) []air.Element {
 	out := []air.Element{signed(1), signed(-1), signed(256), signed(-256), signed(1 << 16)}
@@ -384,7 +391,9 @@ func TestEveryColumnIsBound(t *testing.T) {
 						continue
 					}
 					v := a.tables[i].Main[col][row]
-					v.Add(&v, &d)
+					if v.Add(&v, &d); harmless(name, v) {
+						continue
+					}
 					cells := map[int]air.Element{col: v}
 					if refused := a.try(t, i, row, cells, violated); refused == "" {
 						t.Errorf("%s, column %s, row %d: %v + %v is accepted", c.Name, name, row,
@@ -403,7 +412,7 @@ func TestEveryColumnIsBound(t *testing.T) {
 					}
 				}
 			}
-			if bound == 0 && c.Name != cairo.NameBytes && name != "uses" && !isUses(name) {
+			if bound == 0 && !isUses(name) {
 				t.Errorf("%s, column %s: no row in which it is bound", c.Name, name)
 			}
 		}
@@ -415,7 +424,9 @@ func TestEveryColumnIsBound(t *testing.T) {
 	}
 }
 
-func isUses(name string) bool { return len(name) > 5 && name[:5] == "uses_" }
+func isUses(name string) bool {
+	return strings.HasPrefix(name, "uses") || strings.HasSuffix(name, "_uses")
+}
 
 // TestEveryMultiplicityIsBound changes a multiplicity and fits nothing: uses and yields no longer agree.
 func TestEveryMultiplicityIsBound(t *testing.T) {
@@ -434,7 +445,7 @@ func TestEveryMultiplicityIsBound(t *testing.T) {
 	}
 	for i, c := range set.Components {
 		for col, name := range c.Main {
-			if name != "uses" && !isUses(name) && c.Name != cairo.NameBytes {
+			if !isUses(name) {
 				continue
 			}
 			row := len(tables[i].Main[col]) / 3

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/consensys/gnark-crypto/field/koalabear"
+
 	"github.com/seed06907907/fatty/prover/vm"
 	"github.com/seed06907907/fatty/verifier/cairo"
 )
@@ -90,46 +92,47 @@ func (n *instruction) checkForm() error {
 	return nil
 }
 
-// productRow is a row of the multiply table.
-type productRow struct {
-	ids    [2]uint32
-	target limbs
+// productRow is a row of the multiply table: ids of a, b and a*b.
+type productRow struct{ ids [3]uint32 }
+
+// offsetRow is a row of the offset table: the value of id is n mod P.
+type offsetRow struct {
+	id uint32
+	n  int64
+}
+
+// offsetReach is what the first carry of a step, and the offset table's second limb, are biased by.
+const offsetReach = 32
+
+// unnumbered is a product that moves a register and has no id yet: it need not be in memory.
+type unnumbered struct {
+	row, product, offset int // the step's row; indices into the worker's products and offsets
+	value                limbs
+}
+
+// taken is a jump taken at a dst whose limbs add up to sum.
+type taken struct {
+	row int
+	sum Element
 }
 
 // stepColumns are the places of the generic table's columns.
 type stepColumns struct {
-	enabler, pc, ap, fp, off, flags, addresses, ids, dst, op0, op1, addressTop, result, negative, below, used, taken,
-	add, mul, carry, wrap, notPrime, dstInverse, nextPC, nextAP, nextFP, nextAPHigh int
+	enabler, pc, ap, fp, off, flags, addresses, ids, dst, op0, op1, addressTop, move, used, taken, add, mul, resID, byID,
+	carry, wrap, shift, dstInverse, nextPC, nextAP, nextFP, nextAPHigh int
 }
 
 func newStepColumns(t *table) stepColumns {
 	return stepColumns{
 		enabler: t.column("enabler"), pc: t.column("pc"), ap: t.column("ap"), fp: t.column("fp"), off: t.group("off"),
 		flags: t.column("dst_fp"), addresses: t.group("address"), ids: t.group("id"), dst: t.group("dst"), op0: t.group("op0"),
-		op1: t.group("op1"), addressTop: t.column("address_top"), result: t.group("result"),
-		negative: t.column("result_negative"), below: t.column("result_below_minus_1"), used: t.column("res_used"),
-		taken: t.column("jnz_taken"), add: t.column("res_add_used"), mul: t.column("res_mul_used"), carry: t.group("carry"),
-		wrap: t.column("wrap"), notPrime: t.column("dst_not_prime_inverse"), dstInverse: t.column("dst_inverse"),
-		nextPC: t.column("next_pc"), nextAP: t.column("next_ap"), nextFP: t.column("next_fp"),
-		nextAPHigh: t.column("next_ap_high"),
+		op1: t.group("op1"), addressTop: t.column("address_top"), move: t.column("move"), used: t.column("res_used"),
+		taken: t.column("jnz_taken"), add: t.column("res_add_used"), mul: t.column("res_mul_used"), resID: t.column("res_id"),
+		byID: t.column("move_by_id"), carry: t.group("carry"), wrap: t.column("wrap"), shift: t.column("carry_shift"),
+		dstInverse: t.column("dst_inverse"), nextPC: t.column("next_pc"), nextAP: t.column("next_ap"),
+		nextFP: t.column("next_fp"), nextAPHigh: t.column("next_ap_high"),
 	}
 }
-
-// Sums of bytes whose inverses steps need: at most 29*255 + 254^2 + 238^2 + 247^2, and 32*255.
-const maxByteSum = 29*255 + 254*254 + 238*238 + 247*247
-
-// inverses holds 1/i, by the recursion 1/i = -(p/i) / (p mod i).
-var inverses = func() []Element {
-	const p = 1<<31 - 1<<24 + 1
-	out := make([]Element, maxByteSum+1)
-	out[1].SetOne()
-	for i := uint64(2); i < uint64(len(out)); i++ {
-		var q Element
-		q.SetUint64(p - p/i)
-		out[i].Mul(&q, &out[p%i])
-	}
-	return out
-}()
 
 // stepWorker fills rows of the generic table.
 type stepWorker struct {
@@ -142,9 +145,12 @@ type stepWorker struct {
 	decoded  []uint32 // uses of instructions
 	ranges   *ranges
 	products []productRow
+	offsets  []offsetRow
+	later    []unnumbered
+	taken    []taken
 }
 
-// padStep fills a row with enabler 0, which satisfies every constraint and is seen by nobody.
+// padStep fills rows with enabler 0, which satisfy every constraint and are seen by nobody.
 func padStep(t *table, at stepColumns, from int) {
 	fill := func(column int, v Element) {
 		col := t.main[column]
@@ -155,21 +161,26 @@ func padStep(t *table, at stepColumns, from int) {
 	for i := range 3 {
 		fill(at.off+i, element(offsetBias))
 	}
-	fill(at.notPrime, inverses[1+17*17+8*8])
 	fill(at.nextPC, element(1))
 }
 
 // contextInterval is how many rows pass between looks at the context.
 const contextInterval = 1 << 12
 
+// stepResults is what the steps ask of other tables.
+type stepResults struct {
+	decoded  []uint32 // uses of each instruction
+	products []productRow
+	offsets  []offsetRow
+}
+
 // steps fills the generic table from a trace; the last row of the trace is the final state and no step.
-func steps(ctx context.Context, t *table, trace []vm.TraceRow, m *memory, ins *instructions, rg *ranges) (
-	decoded []uint32, products []productRow, err error) {
+func steps(ctx context.Context, t *table, trace []vm.TraceRow, m *memory, ins *instructions, rg *ranges) (*stepResults, error) {
 	at := newStepColumns(t)
 	n := len(trace) - 1
 	cs := chunks(n)
 	workers := make([]*stepWorker, len(cs))
-	err = parallel(cs, func(worker int, c chunk) error {
+	err := parallel(cs, func(worker int, c chunk) error {
 		w := &stepWorker{rows: newBlock(t, c.from), at: at, m: m, ins: ins, trace: trace, uses: make([]uint32, len(m.ids)),
 			decoded: make([]uint32, len(ins.list)), ranges: newRanges()}
 		workers[worker] = w
@@ -183,45 +194,63 @@ func steps(ctx context.Context, t *table, trace []vm.TraceRow, m *memory, ins *i
 			w.rows.next()
 		}
 		w.rows.flush()
+		w.invert(t)
 		return nil
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	padStep(t, at, n)
-	decoded = make([]uint32, len(ins.list))
+	out := &stepResults{decoded: make([]uint32, len(ins.list))}
 	for _, w := range workers {
 		for a, u := range w.uses {
 			m.uses[a] += u
 		}
 		for i, u := range w.decoded {
-			decoded[i] += u
+			out.decoded[i] += u
 		}
 		rg.add(w.ranges)
-		products = append(products, w.products...)
+		// Numbering is one at a time, and in the order of steps, so that ids do not depend on the number of cores.
+		for _, x := range w.later {
+			id := m.number(x.value)
+			t.main[at.resID][x.row] = element(id)
+			w.products[x.product].ids[2], w.offsets[x.offset].id = id, id
+		}
+		out.products = append(out.products, w.products...)
+		out.offsets = append(out.offsets, w.offsets...)
 	}
-	return decoded, products, nil
+	return out, nil
 }
 
-// operand reads a cell and writes its bytes.
-func (w *stepWorker) operand(which, column int, address int64) (uint32, limbs, [cairo.FeltBytes]byte, error) {
+// invert fills the inverses of the jumps taken.
+func (w *stepWorker) invert(t *table) {
+	sums := make([]Element, len(w.taken))
+	for i := range sums {
+		sums[i] = w.taken[i].sum
+	}
+	for i, v := range koalabear.BatchInvert(sums) {
+		t.main[w.at.dstInverse][w.taken[i].row] = v
+	}
+}
+
+// operand reads a cell and writes its limbs.
+func (w *stepWorker) operand(which, column int, address int64) (uint32, limbs, error) {
 	id, err := w.m.id(address)
 	if err != nil {
-		return 0, limbs{}, [cairo.FeltBytes]byte{}, err
+		return 0, limbs{}, err
 	}
 	w.uses[address]++
 	w.rows.set(w.at.addresses+which, element(uint32(address)))
 	w.rows.set(w.at.ids+which, element(id))
 	v := w.m.value(id)
-	b := v.bytes()
-	top := cairo.FeltBytes
+	top := feltLimbs
 	if v.isSmall() {
-		top = cairo.SmallBytes // the rest is zero already
+		top = 3 // the rest is zero already
 	}
 	for i := range top {
-		w.rows.set(column+i, elements[b[i]])
+		w.rows.set(column+i, element(v.limb(i)))
 	}
-	return id, v, b, nil
+	return id, v, nil
 }
 
 func (w *stepWorker) step(row int) error {
@@ -232,9 +261,8 @@ func (w *stepWorker) step(row int) error {
 	w.decoded[index]++
 	flags := ins.flags
 	on := func(mask uint32) bool { return flags&mask != 0 }
-	one := elements[1]
 
-	w.rows.set(at.enabler, one)
+	w.rows.set(at.enabler, elements[1])
 	w.rows.set(at.pc, element(state.PC))
 	w.rows.set(at.ap, element(state.AP))
 	w.rows.set(at.fp, element(state.FP))
@@ -252,11 +280,11 @@ func (w *stepWorker) step(row int) error {
 		}
 		return ap
 	}
-	_, dst, dstBytes, err := w.operand(0, at.dst, register(on(flagDstFP))+int64(ins.off[0])-offsetBias)
+	dstID, dst, err := w.operand(0, at.dst, register(on(flagDstFP))+int64(ins.off[0])-offsetBias)
 	if err != nil {
 		return fmt.Errorf("dst: %w", err)
 	}
-	id0, op0, op0Bytes, err := w.operand(1, at.op0, register(on(flagOp0FP))+int64(ins.off[1])-offsetBias)
+	op0ID, op0, err := w.operand(1, at.op0, register(on(flagOp0FP))+int64(ins.off[1])-offsetBias)
 	if err != nil {
 		return fmt.Errorf("op0: %w", err)
 	}
@@ -270,54 +298,46 @@ func (w *stepWorker) step(row int) error {
 		base = ap
 	default:
 		if !op0.isSmall() || op0[0] >= cairo.MaxAddress {
-			return fmt.Errorf("op0, the base of op1, is no address")
+			return errors.New("op0, the base of op1, is no address")
 		}
 		base, based = int64(op0[0]), true
 	}
-	id1, op1, _, err := w.operand(2, at.op1, base+int64(ins.off[2])-offsetBias)
+	op1ID, op1, err := w.operand(2, at.op1, base+int64(ins.off[2])-offsetBias)
 	if err != nil {
 		return fmt.Errorf("op1: %w", err)
 	}
 
 	var top uint32
 	if based {
-		top += uint32(op0Bytes[3])
+		top += op0.limb(1)
 	}
 	if on(flagCall) {
-		top += uint32(op0Bytes[3])
+		top += op0.limb(1)
 	}
 	if on(flagCall | flagRet) {
-		top += uint32(dstBytes[3])
+		top += dst.limb(1)
 	}
-	if top >= 32 {
-		return fmt.Errorf("an operand is no address that a proof can hold")
+	if top >= offsetReach {
+		return errors.New("an operand is no address that a proof can hold")
 	}
 	w.rows.set(at.addressTop, elements[top])
 
-	taken := on(flagJnz) && dst != limbs{}
-	if taken {
-		w.rows.set(at.taken, one)
+	jumps := on(flagJnz) && dst != limbs{}
+	if jumps {
+		sum := uint32(0)
+		for i := range feltLimbs {
+			sum += dst.limb(i)
+		}
+		w.rows.set(at.taken, elements[1])
+		w.taken = append(w.taken, taken{row, element(sum)})
 	}
-	moves := on(flagJump|flagJumpRel|flagAPAdd) || taken
-	result := int64(0)
-	if moves || on(flagAssertEq) {
-		if result, err = w.result(flags, moves, id0, id1, &op0, &op1, &dst); err != nil {
+	carry := int64(0)
+	if moves := on(flagJump|flagJumpRel|flagAPAdd) || jumps; moves || on(flagAssertEq) {
+		if carry, err = w.result(row, flags, moves, [3]uint32{op0ID, op1ID, dstID}, &op0, &op1, &dst); err != nil {
 			return err
 		}
 	}
-	w.decomposition(result, uint8(top))
-
-	bytesSum, notPrime := uint32(0), uint32(0)
-	for _, b := range dstBytes {
-		bytesSum += uint32(b)
-	}
-	square := func(b byte, p int32) uint32 { return uint32((int32(b) - p) * (int32(b) - p)) }
-	notPrime = bytesSum - uint32(dstBytes[0]) - uint32(dstBytes[24]) - uint32(dstBytes[31]) +
-		square(dstBytes[0], 1) + square(dstBytes[24], 17) + square(dstBytes[31], 8)
-	w.rows.set(at.notPrime, inverses[notPrime])
-	if taken {
-		w.rows.set(at.dstInverse, inverses[bytesSum])
-	}
+	w.ranges.pair(uint8(4*(carry+offsetReach)), uint8(8*top))
 
 	// The next state is that of the trace. If the VM made another step than the tables prove, some constraint fails.
 	if next.AP >= 1<<28 {
@@ -333,85 +353,91 @@ func (w *stepWorker) step(row int) error {
 	return nil
 }
 
-// result fills what op0 and op1 make, and returns the number that moves a register.
-func (w *stepWorker) result(flags uint32, moves bool, id0, id1 uint32, op0, op1, dst *limbs) (int64, error) {
+var (
+	errAssertion = errors.New("the assertion of the instruction does not hold")
+	errMove      = errors.New("the result that moves a register is not in [-2^29 - 1, 2^29)")
+)
+
+// result fills what op0 and op1 make, and returns the first carry. ids are those of op0, op1 and dst.
+func (w *stepWorker) result(row int, flags uint32, moves bool, ids [3]uint32, op0, op1, dst *limbs) (int64, error) {
 	at := &w.at
-	one := elements[1]
-	w.rows.set(at.used, one)
-	res, wrap := *op1, false
+	asserts, product := flags&flagAssertEq != 0, flags&flagMul != 0
+	w.rows.set(at.used, elements[1])
+	res := *op1
 	switch {
 	case flags&flagAdd != 0:
-		res, wrap = sum(op0, op1)
-		w.rows.set(at.add, one)
-		w.carries(op0, op1, &res, wrap)
-	case flags&flagMul != 0:
-		res = product(op0, op1)
-		w.rows.set(at.mul, one)
-		w.products = append(w.products, productRow{[2]uint32{id0, id1}, res})
+		res = sum(op0, op1)
+		w.rows.set(at.add, elements[1])
+	case product:
+		res = times(op0, op1)
+		w.rows.set(at.mul, elements[1])
+		w.products = append(w.products, productRow{ids})
 	}
-	if flags&flagAssertEq != 0 && res != *dst {
-		return 0, fmt.Errorf("the assertion of the instruction does not hold")
+	if asserts {
+		if res != *dst {
+			return 0, errAssertion
+		}
+		w.rows.set(at.resID, element(ids[2]))
 	}
-	if !moves {
+	move := int64(0)
+	if moves {
+		var ok bool
+		if move, ok = res.offset(); !ok {
+			return 0, errMove
+		}
+		w.rows.set(at.move, signed(move))
+		if asserts || product {
+			w.rows.set(at.byID, elements[1])
+			w.offsets = append(w.offsets, offsetRow{ids[2], move})
+			if !asserts {
+				w.later = append(w.later, unnumbered{row, len(w.products) - 1, len(w.offsets) - 1, res})
+			}
+		}
+	}
+	if product {
 		return 0, nil
 	}
-	offset, ok := res.offset()
-	if !ok {
-		return 0, fmt.Errorf("the result that moves a register is not in [-2^29 - 1, 2^29)")
+	// The equation (op0 +) op1 = target + wrap*P: target is dst, or a single signed limb.
+	left := *op1
+	if flags&flagAdd != 0 {
+		left = left.plus(op0)
 	}
-	return offset, nil
-}
-
-// carries fills the carries of op0 + op1 = res + wrap*P, in groups of 3 bytes.
-func (w *stepWorker) carries(op0, op1, res *limbs, wrap bool) {
-	at := &w.at
-	p := limbs{}
-	if wrap {
-		w.rows.set(at.wrap, elements[1])
-		p = prime
+	target, negative := res, false
+	if !asserts {
+		target, negative = limbs{}, move < 0
 	}
-	carry := int64(0)
-	for g := range (cairo.FeltBytes - 1) / 3 {
-		carry += group(op0, g) + group(op1, g) - group(res, g) - group(&p, g)
-		carry >>= 24 // exact: the equation holds
+	wrap := uint32(0)
+	for rest := left; ; wrap++ {
+		// left - wrap*P is the target, or P - k for the target -k, which takes one wrap more.
+		if rest == res {
+			break
+		}
+		var borrow uint64
+		if rest, borrow = rest.minus(&prime); borrow != 0 {
+			return 0, fmt.Errorf("%w: a sum is not what it is", ErrInternal)
+		}
+	}
+	if negative {
+		wrap++
+		w.rows.set(at.shift, elements[1])
+	}
+	w.rows.set(at.wrap, elements[wrap])
+	carry, first := int64(0), int64(0)
+	for i := range feltLimbs - 1 {
+		carry += int64(op1.limb(i)) - int64(target.limb(i)) - int64(wrap)*int64(prime.limb(i))
+		if flags&flagAdd != 0 {
+			carry += int64(op0.limb(i))
+		}
+		if i == 0 && !asserts {
+			carry -= move
+		}
+		carry >>= limbBits // exact: the equation holds
+		if i == 0 {
+			first = carry
+		}
 		if carry != 0 {
-			w.rows.set(at.carry+g, signed(carry))
+			w.rows.set(at.carry+i, signed(carry))
 		}
 	}
-}
-
-// group is bytes 3g .. 3g+2.
-func group(l *limbs, g int) int64 {
-	bit := 24 * g
-	v := l[bit/64] >> (bit % 64)
-	if r := bit % 64; r > 40 && bit/64 < 3 {
-		v |= l[bit/64+1] << (64 - r)
-	}
-	return int64(v & (1<<24 - 1))
-}
-
-// decomposition fills the number that moves a register.
-func (w *stepWorker) decomposition(v int64, addressTop uint8) {
-	at := &w.at
-	low := uint32(v)
-	if v < 0 {
-		w.rows.set(at.negative, elements[1])
-		low = 0
-		if v < -1 {
-			w.rows.set(at.below, elements[1])
-			low = uint32(1<<32 + 1 + v)
-		}
-	}
-	r := [4]uint8{uint8(low), uint8(low >> 8), uint8(low >> 16), uint8(low >> 24)}
-	if v < -1 {
-		r[3] -= 224
-	}
-	for i, b := range r {
-		if b != 0 {
-			w.rows.set(at.result+i, elements[b])
-		}
-	}
-	w.ranges.pair(r[0], r[1])
-	w.ranges.pair(r[2], r[3])
-	w.ranges.pair(8*r[3], 8*addressTop)
+	return first, nil
 }

@@ -17,7 +17,7 @@ func instructionTable(t *table, ins *instructions, decoded []uint32, m *memory, 
 			n = &ins.list[i]
 			t.main[uses][i] = element(decoded[i])
 		}
-		if _, err := m.read(int64(n.pc)); err != nil {
+		if _, err := m.readBytes(int64(n.pc)); err != nil {
 			return err
 		}
 		t.main[pc][i], t.main[id][i] = element(n.pc), element(n.id)
@@ -48,7 +48,7 @@ func programTable(t *table, felts int, m *memory) error {
 func rangeCheckTable(t *table, start uint32, m *memory) error {
 	id, bytes := t.column("id"), t.group("byte")
 	for i := range t.rows() {
-		cell, err := m.read(int64(start) + int64(i))
+		cell, err := m.readBytes(int64(start) + int64(i))
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func bitwiseTable(t *table, start uint32, m *memory, rg *ranges) error {
 	for i := range t.rows() {
 		var v [cairo.BitwiseCells]limbs
 		for j := range v {
-			id, err := m.read(int64(start) + int64(cairo.BitwiseCells*i+j))
+			id, err := m.readBytes(int64(start) + int64(cairo.BitwiseCells*i+j))
 			if err != nil {
 				return err
 			}
@@ -135,15 +135,71 @@ func addressTable(t *table, m *memory) {
 			continue
 		}
 		row, i := (a-1)/cairo.AddressesPerRow, (a-1)%cairo.AddressesPerRow
-		t.main[ids+i][row], t.main[uses+i][row] = element(m.ids[a]), element(m.uses[a])
+		t.main[ids+i][row], t.main[uses+i][row] = element(m.ids[a]), element(m.uses[a]+m.byteUses[a])
 	}
 }
 
-// valueTables fills the two tables of values; uses counts by small and big index.
-func valueTables(small, big *table, m *memory, smallUses, bigUses []uint32, rg *ranges) error {
-	byteAt, usesAt := small.group("byte"), small.column("uses")
+// offsetTable fills the felts that move a register by their ids.
+func offsetTable(t *table, offsets []offsetRow, m *memory, rg *ranges) {
+	enabler, id, low, top := t.column("enabler"), t.column("id"), t.column("limb_0"), t.column("top")
+	negative, below := t.column("negative"), t.column("below_minus_1")
+	for i, o := range offsets {
+		v := m.value(o.id)
+		t.main[enabler][i], t.main[id][i] = elements[1], element(o.id)
+		t.main[low][i] = element(v.limb(0))
+		high := int(v.limb(1))
+		if o.n < 0 {
+			t.main[negative][i] = elements[1]
+		}
+		if o.n < -1 {
+			t.main[below][i] = elements[1]
+			high -= 1 << limbBits
+		}
+		high += offsetReach
+		t.main[top][i] = elements[high]
+		rg.pair(uint8(high), uint8(4*high))
+	}
+}
+
+// valueUses counts the uses of a value, by its small or big index, as limbs and as bytes.
+type valueUses struct{ small, big [2][]uint32 }
+
+// The forms of a value.
+const (
+	asLimbs = iota
+	asBytes
+)
+
+func newValueUses(m *memory) *valueUses {
+	u := &valueUses{}
+	for form := range 2 {
+		u.small[form], u.big[form] = make([]uint32, len(m.small)), make([]uint32, len(m.big))
+	}
+	for a, id := range m.ids {
+		if id != noID {
+			u.add(asLimbs, id, m.uses[a])
+			u.add(asBytes, id, m.byteUses[a])
+		}
+	}
+	return u
+}
+
+func (u *valueUses) add(form int, id, n uint32) {
+	if first := cairo.BigID(0); id >= first {
+		u.big[form][id-first] += n
+	} else {
+		u.small[form][id] += n
+	}
+}
+
+// valueTables fills the two tables of values.
+func valueTables(small, big *table, m *memory, uses *valueUses, rg *ranges) error {
+	byteAt := small.group("byte")
+	usesAt := [2]int{small.column("limb_uses"), small.column("byte_uses")}
 	for i, v := range m.small {
-		small.main[usesAt][i] = element(smallUses[i])
+		for form, at := range usesAt {
+			small.main[at][i] = element(uses.small[form][i])
+		}
 		for j := 0; j < cairo.SmallBytes; j += 2 {
 			lo, hi := uint8(v>>(8*j)), uint8(v>>(8*j+8))
 			small.main[byteAt+j][i], small.main[byteAt+j+1][i] = elements[lo], elements[hi]
@@ -153,14 +209,16 @@ func valueTables(small, big *table, m *memory, smallUses, bigUses []uint32, rg *
 	// Rows behind the last value hold 0 and use its pairs.
 	rg.pairs[0] += uint32((small.rows() - len(m.small)) * cairo.SmallBytes / 2)
 
-	byteAt, usesAt = big.group("byte"), big.column("uses")
+	byteAt, usesAt = big.group("byte"), [2]int{big.column("limb_uses"), big.column("byte_uses")}
 	w, top, last, x := big.column("w"), big.column("t"), big.column("u"), big.column("x")
 	for i := range m.big {
 		v := m.big[i].bytes()
 		if !m.big[i].less(&prime) {
 			return fmt.Errorf("%w: a value is not below P", ErrInternal)
 		}
-		big.main[usesAt][i] = element(bigUses[i])
+		for form, at := range usesAt {
+			big.main[at][i] = element(uses.big[form][i])
+		}
 		for j := range cairo.FeltBytes - 1 {
 			big.main[byteAt+j][i] = elements[v[j]]
 		}

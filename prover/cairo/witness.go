@@ -212,16 +212,23 @@ func (in *Input) fill(ctx context.Context, res *vm.Result, segments []segment, m
 		return t
 	}
 	rg := newRanges()
-	decoded, products, err := steps(ctx, make1(cairo.NameGeneric), trace, m, ins, rg)
+	done, err := steps(ctx, make1(cairo.NameGeneric), trace, m, ins, rg)
 	if err != nil {
 		return err
 	}
-	rows[cairo.NameMultiply] = len(products)
-	operands, err := multiply(ctx, make1(cairo.NameMultiply), products, m, rg)
-	if err != nil {
+	// Products that move a register have values of their own.
+	rows[cairo.NameMultiply], rows[cairo.NameOffset] = len(done.products), len(done.offsets)
+	rows[cairo.NameSmall], rows[cairo.NameBig] = len(m.small), len(m.big)
+	for _, name := range []string{cairo.NameSmall, cairo.NameBig} {
+		if err := fits(name, rows[name]); err != nil {
+			return err
+		}
+	}
+	if err := multiply(ctx, make1(cairo.NameMultiply), done.products, m, rg); err != nil {
 		return err
 	}
-	if err := instructionTable(make1(cairo.NameInstruction), ins, decoded, m, rg); err != nil {
+	offsetTable(make1(cairo.NameOffset), done.offsets, m, rg)
+	if err := instructionTable(make1(cairo.NameInstruction), ins, done.decoded, m, rg); err != nil {
 		return err
 	}
 	if err := programTable(make1(cairo.NameProgram), len(in.Bytecode), m); err != nil {
@@ -243,23 +250,16 @@ func (in *Input) fill(ctx context.Context, res *vm.Result, segments []segment, m
 	}
 	// All reads are counted by now, the public ones among them.
 	addressTable(make1(cairo.NameAddress), m)
-	smallUses, bigUses := make([]uint32, len(m.small)), make([]uint32, len(m.big))
-	count := func(id, n uint32) {
-		if first := cairo.BigID(0); id >= first {
-			bigUses[id-first] += n
-		} else {
-			smallUses[id] += n
+	uses := newValueUses(m)
+	for i := range done.products {
+		for _, id := range done.products[i].ids {
+			uses.add(asBytes, id, 1)
 		}
 	}
-	for a, id := range m.ids {
-		if id != noID {
-			count(id, m.uses[a])
-		}
+	for _, o := range done.offsets {
+		uses.add(asLimbs, o.id, 1)
 	}
-	for _, id := range operands {
-		count(id, 1)
-	}
-	if err := valueTables(make1(cairo.NameSmall), make1(cairo.NameBig), m, smallUses, bigUses, rg); err != nil {
+	if err := valueTables(make1(cairo.NameSmall), make1(cairo.NameBig), m, uses, rg); err != nil {
 		return err
 	}
 	byteTable(make1(cairo.NameBytes), rg)

@@ -21,7 +21,7 @@ const (
 func rangeCheckTable() *air.Component {
 	b := air.NewBuilder(NameRangeCheck, air.AnyHeight)
 	on, start := b.Param(paramEnabler), b.Param(paramStart)
-	read(b, on, start.Add(b.Seq()), b.Main("id"), b.MainN("byte", rangeCheckBytes))
+	readBytes(b, on, start.Add(b.Seq()), b.Main("id"), b.MainN("byte", rangeCheckBytes))
 	return b.MustBuild()
 }
 
@@ -42,7 +42,7 @@ func bitwiseTable() *air.Component {
 	}
 	at := start.Add(b.Seq().Scale(BitwiseCells))
 	for i, value := range [BitwiseCells][]air.Expr{x, y, and, xor, or} {
-		read(b, on, at.Plus(int64(i)), ids[i], value)
+		readBytes(b, on, at.Plus(int64(i)), ids[i], value)
 	}
 	for i := range x {
 		b.Use(Xor, on, x[i], y[i], xor[i])

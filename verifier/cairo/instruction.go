@@ -13,7 +13,7 @@ func instructionTable() *air.Component {
 
 	one := b.Const(1)
 	b.Use(Bytes, one, flagsHi, flagsHi.Scale(2)) // 7 bits: the flag byte's top bit belongs to the extension
-	read(b, one, pc, id, append(append([]air.Expr{}, v...), flagsHi.Add(ext0.Scale(128)), ext1))
+	readBytes(b, one, pc, id, append(append([]air.Expr{}, v...), flagsHi.Add(ext0.Scale(128)), ext1))
 	b.YieldTimes(VerifyInstruction, uses, pc, v[0].Add(v[1].Scale(256)), v[2].Add(v[3].Scale(256)),
 		v[4].Add(v[5].Scale(256)), v[6].Add(flagsHi.Scale(256)), ext0.Add(ext1.Scale(2)))
 	return b.MustBuild()

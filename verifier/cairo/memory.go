@@ -43,7 +43,6 @@ func addressTable() *air.Component {
 // memory, which closes known traps of jnz, bitwise and outputs at their root for three columns.
 func bigTable() *air.Component {
 	b := air.NewBuilder(NameBig, air.AnyHeight)
-	uses := b.Main("uses")
 	v := b.MainN("byte", FeltBytes-1)
 	w, t, u, x := b.Main("w"), b.Bit("t"), b.Bit("u"), b.Main("x")
 	one := b.Const(1)
@@ -59,25 +58,42 @@ func bigTable() *air.Component {
 	}
 	b.Use(Bytes, one, v[30], w)
 	b.Use(Bytes, one, w.Scale(32), x)
-	tuple := append([]air.Expr{b.Seq().Plus(bigIDs)}, v...)
-	b.YieldTimes(IDToValue, uses, append(tuple, t.Scale(8).Add(w))...)
+	yieldValue(b, b.Seq().Plus(bigIDs), append(v, t.Scale(8).Add(w)))
 	return b.MustBuild()
 }
 
 // smallTable gives each id from 0 on one felt of SmallBytes bytes.
 func smallTable() *air.Component {
 	b := air.NewBuilder(NameSmall, air.AnyHeight)
-	uses := b.Main("uses")
 	v := b.MainN("byte", SmallBytes)
 	for i := 0; i < SmallBytes; i += 2 {
 		b.Use(Bytes, b.Const(1), v[i], v[i+1])
 	}
-	b.YieldTimes(IDToValue, uses, valueTuple(b, b.Seq(), v)...)
+	yieldValue(b, b.Seq(), v)
 	return b.MustBuild()
 }
 
-// valueTuple is (id, bytes, 0 ..) with zeros up to FeltBytes.
-func valueTuple(b *air.Builder, id air.Expr, low []air.Expr) []air.Expr {
+// yieldValue gives a value of at most FeltBytes bytes in both forms.
+func yieldValue(b *air.Builder, id air.Expr, low []air.Expr) {
+	bytes := byteTuple(b, id, low)
+	b.YieldTimes(IDToValue, b.Main("limb_uses"), append([]air.Expr{id}, limbsOf(bytes[1:])...)...)
+	b.YieldTimes(IDToBytes, b.Main("byte_uses"), bytes...)
+}
+
+// limbsOf are the limbs that bytes make.
+func limbsOf(bytes []air.Expr) (out []air.Expr) {
+	for i := 0; i < len(bytes); i += limbBytes {
+		limb := bytes[i]
+		for j := i + 1; j < min(i+limbBytes, len(bytes)); j++ {
+			limb = limb.Add(bytes[j].Scale(1 << (8 * (j - i))))
+		}
+		out = append(out, limb)
+	}
+	return out
+}
+
+// byteTuple is (id, bytes, 0 ..) with zeros up to FeltBytes.
+func byteTuple(b *air.Builder, id air.Expr, low []air.Expr) []air.Expr {
 	out := append(make([]air.Expr, 0, 1+FeltBytes), id)
 	out = append(out, low...)
 	for len(out) < 1+FeltBytes {
@@ -86,8 +102,14 @@ func valueTuple(b *air.Builder, id air.Expr, low []air.Expr) []air.Expr {
 	return out
 }
 
-// read uses the cell at address: its id, and its value of at most FeltBytes bytes.
-func read(b *air.Builder, on, address, id air.Expr, value []air.Expr) {
+// read uses the cell at address: its id, and the limbs of its value.
+func read(b *air.Builder, on, address, id air.Expr, limbs []air.Expr) {
 	b.Use(AddressToID, on, address, id)
-	b.Use(IDToValue, on, valueTuple(b, id, value)...)
+	b.Use(IDToValue, on, append([]air.Expr{id}, limbs...)...)
+}
+
+// readBytes uses the cell at address: its id, and its value of at most FeltBytes bytes.
+func readBytes(b *air.Builder, on, address, id air.Expr, value []air.Expr) {
+	b.Use(AddressToID, on, address, id)
+	b.Use(IDToBytes, on, byteTuple(b, id, value)...)
 }

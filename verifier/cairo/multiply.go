@@ -78,7 +78,7 @@ func foldCoefficients(i int) (out [FeltBytes]int) {
 func multiplyTable() *air.Component {
 	b := air.NewBuilder(NameMultiply, air.AnyHeight)
 	on := b.Bit("enabler")
-	ids := b.MainN("id", 2)
+	ids := b.MainN("id", 3)
 	x, y, z := b.MainN("a", FeltBytes), b.MainN("b", FeltBytes), b.MainN("c", FeltBytes)
 
 	conv := make([]air.Expr, convCoefficients)
@@ -120,9 +120,10 @@ func multiplyTable() *air.Component {
 		in = out
 	}
 
-	b.Use(IDToValue, on, valueTuple(b, ids[0], x)...)
-	b.Use(IDToValue, on, valueTuple(b, ids[1], y)...)
-	b.Yield(Multiply, on, append(append([]air.Expr{}, ids...), z...)...)
+	for i, value := range [][]air.Expr{x, y, z} {
+		b.Use(IDToBytes, on, byteTuple(b, ids[i], value)...)
+	}
+	b.Yield(Multiply, on, ids...)
 	for _, w := range words {
 		b.Use(Word, on, w)
 	}

@@ -165,15 +165,44 @@ func TestProductEquationsCannotWrap(t *testing.T) {
 	t.Logf("worst equation %v, a %vth of p", worst, new(big.Int).Div(big.NewInt(fieldModulus), worst))
 }
 
-// TestSumEquationsCannotWrap does the same for op0 + op1 = target + wrap*P, in groups of 3 bytes with carries in -1..1.
+// TestSumEquationsCannotWrap does the same for (op0 +) op1 = target + wrap*P, in limbs of 24 bits with carries -1..2.
 func TestSumEquationsCannotWrap(t *testing.T) {
-	group := int64(1)<<(8*addGroup) - 1
-	most := 2*group + 1 + 1<<(8*addGroup) // op0 + op1 + carry in - 2^24 carry out
-	least := group + group + 1 + 1<<(8*addGroup)
-	if most >= fieldModulus/8 || least >= fieldModulus/8 {
-		t.Errorf("an equation reaches %d, p is %d", max(most, least), fieldModulus)
+	limb := ints(0, limbOne-1)
+	carry, first := ints(-1, 2), ints(-offsetReach, offsetReach-1)
+	for i := range Limbs {
+		sum := limb.plus(limb).plus(limb.scaled(-1)).plus(ints(-2*primeLimbs[i], 0))
+		if i == 1 {
+			sum = sum.plus(first)
+		} else if i > 1 {
+			sum = sum.plus(carry)
+		}
+		if i == 0 {
+			sum = sum.plus(first.scaled(-limbOne))
+		} else if i < Limbs-1 {
+			sum = sum.plus(carry.scaled(-limbOne))
+		}
+		for _, x := range []*big.Int{sum.least, sum.most} {
+			if x.CmpAbs(big.NewInt(fieldModulus/3)) > 0 {
+				t.Errorf("limb %d: the equation reaches %v, p is %d", i, x, fieldModulus)
+			}
+		}
 	}
-	if addGroups != 11 {
-		t.Errorf("%d groups of bytes, want 11", addGroups)
+	// The number that moves a register is what limb 0 leaves: its two readings mod p are told apart.
+	move := limb.plus(limb).plus(ints(-2, 0)).plus(first.scaled(-limbOne))
+	if move.most.CmpAbs(big.NewInt(fieldModulus/2)) > 0 || move.least.CmpAbs(big.NewInt(fieldModulus/2)) > 0 {
+		t.Errorf("a move may be %v to %v", move.least, move.most)
+	}
+	// The first carry is found as a quarter of a byte. Limb 1 shows that it is an integer far below p/4, so no fraction is one.
+	integer := limb.plus(limb).plus(limb.scaled(-1)).plus(carry.scaled(-limbOne))
+	if x := integer.scaled(4); x.most.CmpAbs(big.NewInt(fieldModulus/2)) > 0 || x.least.CmpAbs(big.NewInt(fieldModulus/2)) > 0 {
+		t.Errorf("a first carry may be %v to %v", integer.least, integer.most)
+	}
+	// Limbs are those of bytes, and P's are P.
+	p := new(big.Int)
+	for i, x := range primeLimbs {
+		p.Add(p, new(big.Int).Lsh(big.NewInt(x), uint(8*limbBytes*i)))
+	}
+	if p.Cmp(feltPrime) != 0 {
+		t.Error("P in limbs is not P")
 	}
 }

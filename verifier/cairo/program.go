@@ -21,15 +21,15 @@ const MaxBytecode = 1 << MaxLogHeight
 func programTable() *air.Component {
 	b := air.NewBuilder(NameProgram, air.AnyHeight)
 	flag := b.Program(columnFlag)
-	value := make([]air.Expr, FeltBytes)
+	value := make([]air.Expr, Limbs)
 	for i := range value {
-		value[i] = b.Program(byteColumn(i))
+		value[i] = b.Program(limbColumn(i))
 	}
 	read(b, flag, b.Seq().Plus(1), b.Main("id"), value)
 	return b.MustBuild()
 }
 
-// ProgramColumns returns the columns of the program table by their names (flag, byte_0 .. byte_31, lowest first) and the
+// ProgramColumns returns the columns of the program table by their names (flag, limb_0 .. limb_10, lowest first) and the
 // log2 of its rows. Felts are big-endian.
 func ProgramColumns(bytecode [][32]byte) (columns map[string]koalabear.Vector, logHeight int, err error) {
 	if len(bytecode) == 0 || len(bytecode) > MaxBytecode {
@@ -43,17 +43,17 @@ func ProgramColumns(bytecode [][32]byte) (columns map[string]koalabear.Vector, l
 		return v
 	}
 	flag := column(columnFlag)
-	var value [FeltBytes]koalabear.Vector
+	var value [Limbs]koalabear.Vector
 	for i := range value {
-		value[i] = column(byteColumn(i))
+		value[i] = column(limbColumn(i))
 	}
 	for row, f := range bytecode {
 		if !canonical(f) {
 			return nil, 0, fmt.Errorf("bytecode: felt %d is not below P: %w", row, ErrProgram)
 		}
 		flag[row].SetOne()
-		for i := range value {
-			value[i][row].SetUint64(uint64(f[FeltBytes-1-i]))
+		for i, limb := range feltLimbs(f) {
+			value[i][row].SetUint64(limb)
 		}
 	}
 	return columns, logHeight, nil
@@ -62,7 +62,15 @@ func ProgramColumns(bytecode [][32]byte) (columns map[string]koalabear.Vector, l
 // Columns of the program table in the program tree.
 const columnFlag = "flag"
 
-func byteColumn(i int) string { return fmt.Sprintf("byte_%d", i) }
+func limbColumn(i int) string { return fmt.Sprintf("limb_%d", i) }
+
+// feltLimbs are the limbs of a big-endian felt.
+func feltLimbs(f [32]byte) (out [Limbs]uint64) {
+	for i := range f {
+		out[i/limbBytes] |= uint64(f[FeltBytes-1-i]) << (8 * (i % limbBytes))
+	}
+	return out
+}
 
 // canonical says whether a big-endian felt is below P.
 func canonical(f [32]byte) bool {

@@ -236,10 +236,10 @@ func (d *PublicData) Lookups() []air.PublicLookup {
 			Tuple: []air.Element{element(pc), element(ap), element(d.InitialAP)}})
 	}
 	cell := func(address, id uint32, value [32]byte) {
-		tuple := make([]air.Element, 1+FeltBytes)
-		tuple[0] = element(id)
-		for i := range FeltBytes {
-			tuple[1+i] = element(uint32(value[FeltBytes-1-i]))
+		tuple := make([]air.Element, 0, 1+Limbs)
+		tuple = append(tuple, element(id))
+		for _, limb := range feltLimbs(value) {
+			tuple = append(tuple, element(uint32(limb)))
 		}
 		out = append(out, air.PublicLookup{Relation: AddressToID, Tuple: []air.Element{element(address), element(id)}},
 			air.PublicLookup{Relation: IDToValue, Tuple: tuple})

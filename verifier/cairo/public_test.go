@@ -258,7 +258,7 @@ func TestParseBuiltins(t *testing.T) {
 
 func TestProgramColumns(t *testing.T) {
 	columns, log, err := ProgramColumns(entry(1))
-	if err != nil || log != air.MinLogHeight || len(columns) != 1+FeltBytes {
+	if err != nil || log != air.MinLogHeight || len(columns) != 1+Limbs {
 		t.Fatalf("%d columns of 2^%d rows, %v", len(columns), log, err)
 	}
 	for row := range 1 << log {
@@ -267,8 +267,8 @@ func TestProgramColumns(t *testing.T) {
 			t.Errorf("row %d: flag %v", row, on)
 		}
 	}
-	if got := columns["byte_1"][0]; got != element(0x7f) {
-		t.Errorf("byte 1 of 0x40780017fff7fff is %v", got.Uint64())
+	if got := columns["limb_1"][0]; got != element(0x80017f) {
+		t.Errorf("limb 1 of 0x40780017fff7fff is %#x", got.Uint64())
 	}
 	if _, _, err := ProgramColumns(nil); err == nil {
 		t.Error("no bytecode: accepted")

@@ -14,6 +14,7 @@ const (
 	NameRangeCheck  = "range_check"
 	NameBitwise     = "bitwise"
 	NameAddress     = "memory_address_to_id"
+	NameOffset      = "offset"
 	NameMultiply    = "multiply"
 	NameBig         = "memory_id_to_big"
 	NameSmall       = "memory_id_to_small"
@@ -23,7 +24,7 @@ const (
 
 // coreSet is made once: a description is a constant, and making it takes some milliseconds.
 var coreSet = sync.OnceValue(func() *air.Set {
-	set, err := air.NewSet("core", programTable(), instructionTable(), rangeCheckTable(), bitwiseTable(), addressTable(),
+	set, err := air.NewSet("core", programTable(), instructionTable(), rangeCheckTable(), bitwiseTable(), offsetTable(), addressTable(),
 		multiplyTable(), bigTable(), smallTable(), genericTable(), byteTable())
 	if err != nil {
 		panic(err) // a mistake in the descriptions of this package, found by its first test
