@@ -101,23 +101,23 @@ func (b backend) Wait(ctx context.Context, p api.WaitParams) (*api.Receipt, erro
 	if err != nil {
 		return nil, api.Errorf(api.CodeParams, "%v: want the id that tx.submit gave", err)
 	}
-	for {
-		changed := b.n.app.Changed()
-		r, err := b.n.store.Receipt(id)
-		if err == nil {
-			return b.receipt(r)
-		}
-		if !errors.Is(err, errNoRecord) {
-			return nil, err
-		}
+	told := b.n.waiters.join(id)
+	defer b.n.waiters.leave(id)
+	r, err := b.n.store.Receipt(id)
+	if errors.Is(err, errNoRecord) {
 		select {
-		case <-changed:
+		case <-told:
+			r, err = b.n.store.Receipt(id)
 		case <-b.n.engine.Stopped():
 			return nil, api.Errorf(api.CodeNotReady, "this replica has stopped: ask another node")
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
+	if err != nil {
+		return nil, err
+	}
+	return b.receipt(r)
 }
 
 func (b backend) receipt(r receiptRecord) (*api.Receipt, error) {

@@ -28,6 +28,8 @@ type cell struct {
 	done  []chan error
 	key   ed25519.PrivateKey // of the one account
 	nonce uint64
+	now   func(i int) func() time.Time // nil, or node i's clock
+	role  func(i int) string           // nil, or node i's role
 }
 
 // fakeProofs stands for the proof system where a test is about everything else: a proof is the canonical verdict.
@@ -112,7 +114,14 @@ func (c *cell) start(i int) *Node {
 	if os.Getenv("FATTY_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", i)
 	}
-	n, err := Open(c.t.Context(), Options{Home: h, Config: cfg, Genesis: c.gen, Proofs: fakeProofs(), Logger: log})
+	opt := Options{Home: h, Config: cfg, Genesis: c.gen, Proofs: fakeProofs(), Logger: log}
+	if c.now != nil {
+		opt.Now = c.now(i)
+	}
+	if c.role != nil {
+		opt.Config.Node.Role = c.role(i)
+	}
+	n, err := Open(c.t.Context(), opt)
 	if err != nil {
 		h.Close()
 		c.t.Fatal(err)

@@ -71,6 +71,7 @@ type Node struct {
 	certSeq  atomic.Uint64 // newest certified sequence
 	skew     atomic.Int64  // nanoseconds that this clock is ahead of the ledger's, as far as is known
 	provide  *providing
+	waiters  waiters
 	ctx      context.Context
 	cancel   context.CancelFunc
 
@@ -436,6 +437,7 @@ func (n *Node) onCertificate(c *bft.StateCertificate) {
 }
 
 func (n *Node) onExecuted(cut engine.Decided, res *lockspace.Result) {
+	n.waiters.tell(res.Receipts)
 	n.metrics.cuts.Inc()
 	n.metrics.transactions.Add(float64(len(cut.Transactions)))
 	for i := range res.Receipts {

@@ -9,6 +9,7 @@ import (
 	"github.com/syndtr/goleveldb/leveldb"
 	"github.com/syndtr/goleveldb/leveldb/filter"
 	"github.com/syndtr/goleveldb/leveldb/opt"
+	"github.com/syndtr/goleveldb/leveldb/storage"
 	"github.com/syndtr/goleveldb/leveldb/util"
 
 	"github.com/seed06907907/fatty/internal/wire"
@@ -77,6 +78,7 @@ const pruneStep = 4
 // of a cut is there or nothing, and what Execute returned is there.
 type store struct {
 	db      *leveldb.DB
+	disk    storage.Storage
 	history uint64
 
 	mu   sync.Mutex // of head; writes are the executor's alone
@@ -84,7 +86,22 @@ type store struct {
 }
 
 func openStore(dir string, cacheMiB int, history uint64, chain string) (*store, error) {
-	db, err := leveldb.OpenFile(dir, &opt.Options{
+	disk, err := storage.OpenFile(dir, false)
+	if err != nil {
+		return nil, fmt.Errorf("state store %s: %w", dir, err)
+	}
+	s, err := openStoreOn(disk, dir, cacheMiB, history, chain)
+	if err != nil {
+		disk.Close()
+		return nil, err
+	}
+	s.disk = disk
+	return s, nil
+}
+
+// openStoreOn opens the store on any storage; dir is for messages.
+func openStoreOn(disk storage.Storage, dir string, cacheMiB int, history uint64, chain string) (*store, error) {
+	db, err := leveldb.Open(disk, &opt.Options{
 		BlockCacheCapacity: cacheMiB << 20, WriteBuffer: cacheMiB << 20, Filter: filter.NewBloomFilter(10),
 		// A damaged file is an error that a human must see, not something to repair by forgetting.
 		ErrorIfMissing: false, Strict: opt.StrictAll,
@@ -119,7 +136,13 @@ func (s *store) load(chain string) error {
 	return err
 }
 
-func (s *store) Close() error { return s.db.Close() }
+func (s *store) Close() error {
+	err := s.db.Close()
+	if s.disk != nil {
+		err = errors.Join(err, s.disk.Close())
+	}
+	return err
+}
 
 func (s *store) record(key []byte, v any) error {
 	b, err := s.db.Get(key, nil)
