@@ -168,6 +168,24 @@ var forms = []struct {
 		a.immInt(unused|flagAPAdd|flagMul|assert, 0, 1, -3) // 3 = -1 * -3
 		a.immInt(unused|flagAPAdd|assert, 1, -1, -1)
 	}},
+	{"sums and products of any felts that move ap", func(a *assembler) {
+		a.immInt(unused|flagAPAdd, -1, -1, 100)
+		for _, x := range hardFelts() {
+			for _, d := range []int64{0, 1, -1, -2, 7, -60, 99} {
+				n := big.NewInt(d)
+				a.push(x)
+				a.push(n.Sub(n, x))
+				a.op(flagDstFP|flagAPAdd|flagAdd|flagOp1AP, -1, -2, -1)
+				a.immInt(unused|flagAPAdd, -1, -1, -d)
+				if x.Sign() == 0 {
+					continue
+				}
+				a.push(n.Mul(big.NewInt(d), new(big.Int).ModInverse(x, bigPrime)))
+				a.op(flagDstFP|flagAPAdd|flagMul|flagOp1AP, -1, -3, -1)
+				a.immInt(unused|flagAPAdd, -1, -1, -d)
+			}
+		}
+	}},
 	{"a result that nothing uses", func(a *assembler) {
 		a.push(hardFelts()[6])
 		a.op(flagDstFP|flagMul|flagOp1AP, -1, -1, -1)

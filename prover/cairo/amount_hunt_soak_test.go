@@ -1,0 +1,6 @@
+//go:build soak
+
+package cairo
+
+// jointChanges is how many changes of several cells at once each table is tried with.
+const jointChanges = 20_000
