@@ -52,7 +52,8 @@ type devnet struct {
 	renewals     int
 	holder       string // peer of the last holder
 	lastT        uint64 // the clock that the ledger accepted last
-	lost         bool   // the lease ended since
+	leaseEnd     api.Time
+	machine      string // its content id
 	takenOver    bool
 	killed       bool // machine A
 	killedAt     time.Duration
@@ -323,16 +324,17 @@ func (d *devnet) onLedger(e api.Event) {
 		if d.first.IsZero() {
 			d.first = time.Now()
 		}
-		d.holder, d.lastT, d.lost = e.Holder, uint64(t), false
+		d.holder, d.lastT, d.leaseEnd, d.machine = e.Holder, uint64(t), end, e.Machine
 	case lockspace.EventRenewed:
 		out.Event = evRenewed
 		d.renewals++
-		d.lastT = uint64(t)
+		d.lastT, d.leaseEnd = uint64(t), end
 		if d.takenOver {
 			d.seen[seenRenewedAfter] = true
 		}
 	case lockspace.EventLost:
-		out.Event, d.lost = evExpired, true
+		end := d.leaseEnd // of the lease that ended
+		out.Event, out.LeaseEnd = evExpired, &end
 		if e.Detail == "released" {
 			out.Event = evReleased
 		}
@@ -424,7 +426,8 @@ func (d *devnet) killMachine() {
 	}
 	d.killed, d.killedAt = true, time.Since(d.first)
 	c.kill()
-	d.emit(devnetEvent{Event: evMachineKilled, Lock: d.lock, Keeper: "A", Holder: d.plan.machines[0].peer})
+	t, end := api.Clock(d.lastT), d.leaseEnd
+	d.emit(devnetEvent{Event: evMachineKilled, Lock: d.lock, Machine: d.machine, Keeper: "A", Holder: d.plan.machines[0].peer, T: &t, LeaseEnd: &end})
 }
 
 // killValidator kills the one that leads, or the second where the leader is not known, and starts it again later.
