@@ -4,6 +4,6 @@ package cairo
 
 // How many random rows are tried with every filling.
 const (
-	huntSteps    = 200_000
+	huntSteps    = 10_000
 	huntProducts = 20_000
 )
