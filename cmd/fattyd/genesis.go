@@ -24,6 +24,9 @@ func (a *app) genesisCommand() *cobra.Command {
 			"A validator is the card that `fattyd init` printed on its host, with a name before it: alice=CARD. An account is the\n" +
 			"public key that `fatty key show` prints; KEY:grant may let others in, NAME=KEY names it.",
 		RunE: func(*cobra.Command, []string) error {
+			if len(validators) == 0 {
+				return usagef("genesis: name at least one --validator NAME=CARD, as `fattyd init` prints it")
+			}
 			g := home.DefaultGenesis(chain)
 			g.Lease = home.LeaseRules{Cadence: cadence.Seconds(), Grace: grace.Seconds(), LockDelay: delay.Seconds()}
 			for i, s := range validators {
@@ -72,7 +75,6 @@ func (a *app) genesisCommand() *cobra.Command {
 	f.DurationVar(&cadence, "cadence", home.Seconds(d.Lease.Cadence), "how often a lease is renewed")
 	f.DurationVar(&grace, "grace", home.Seconds(d.Lease.Grace), "how long a lease outlives its cadence")
 	f.DurationVar(&delay, "lock-delay", home.Seconds(d.Lease.LockDelay), "how long a lock stays closed after its holder failed")
-	_ = c.MarkFlagRequired("validator")
 	return c
 }
 
