@@ -558,4 +558,3 @@ func (r *Runner) abandon() {
 		r.proving = nil
 	}
 }
-
