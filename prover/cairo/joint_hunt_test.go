@@ -2,11 +2,19 @@ package cairo
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/seed06907907/fatty/verifier/air"
 	"github.com/seed06907907/fatty/verifier/cairo"
 )
+
+// trueAnyway lists by table the changes that leave a row true: the two ranges of a step's carries overlap, and a row that decodes
+// an instruction for nobody may decode the same word at another address.
+var trueAnyway = map[string]bool{
+	cairo.NameGeneric + " carry_shift": true,
+	cairo.NameInstruction + " pc":      true,
+}
 
 // TestJointChangesAreRefused changes two to five cells of a row at once, by amounts that could cancel, computes anew what
 // follows from them, and expects the oracle to refuse. Values come from elsewhere in the column as often as not, since those
@@ -56,11 +64,11 @@ func TestJointChangesAreRefused(t *testing.T) {
 				}
 				return out
 			}
-			if a.try(t, i, row, cells, nil) == "" {
+			if a.try(t, i, row, cells, nil) == "" && !trueAnyway[c.Name+" "+strings.Join(names(), " ")] {
 				t.Errorf("%s, row %d: a change of %v is accepted", c.Name, row, names())
 			}
 			a.repair(t, i, row, cells)
-			if a.try(t, i, row, cells, nil) == "" {
+			if a.try(t, i, row, cells, nil) == "" && !trueAnyway[c.Name+" "+strings.Join(names(), " ")] {
 				t.Errorf("%s, row %d: a change of %v with what follows is accepted", c.Name, row, names())
 			}
 		}
