@@ -41,16 +41,18 @@ func BenchmarkWitness(b *testing.B) {
 	}
 }
 
-// BenchmarkHeights reports how tall each table of the run is.
-func BenchmarkHeights(b *testing.B) {
-	in := witness(b, lcgRun(b, 18))
-	for b.Loop() {
-	}
+// BenchmarkCells counts the base field cells of that run's tables, interaction columns included.
+func BenchmarkCells(b *testing.B) {
+	res := lcgRun(b, 18)
+	in := witness(b, res)
 	cells := 0
+	for b.Loop() {
+		cells = 0
+	}
 	for i, c := range cairo.Core().Components {
 		n := (len(c.Main) + 6*len(c.Batches)) << in.LogHeights[i]
 		cells += n
 		b.Logf("%-22s 2^%-2d %9d cells", c.Name, in.LogHeights[i], n)
 	}
-	b.Logf("pinned 2^%d, %d cells", in.LogN, cells)
+	b.ReportMetric(float64(cells)/float64(len(res.Trace)-1), "cells/step")
 }
