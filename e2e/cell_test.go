@@ -163,7 +163,7 @@ func refused(t *testing.T, program string, args ...string) string {
 	return out.Error.Code
 }
 
-// cell is four validators that know one address, and accounts.
+// cell is validators that know one address, and accounts.
 type cell struct {
 	t     *testing.T
 	dir   string
@@ -182,16 +182,21 @@ type member struct {
 	client                *client.Client
 }
 
-// newCell makes and starts a cell. The account client may grant.
+// newCell makes and starts a cell of four. The account client may grant.
 func newCell(t *testing.T, accounts ...string) *cell {
+	t.Helper()
+	return newCellOf(t, 4, accounts...)
+}
+
+func newCellOf(t *testing.T, validators int, accounts ...string) *cell {
 	t.Helper()
 	c := &cell{t: t, dir: t.TempDir(), keys: map[string]string{}}
 	c.home = filepath.Join(c.dir, "client")
 	genesis := filepath.Join(c.dir, "genesis.json")
 	args := []string{"genesis", "--out", genesis, "--chain", "e2e", "--cadence", cadence.String(), "--grace", grace.String(), "--lock-delay", lockDelay.String()}
-	ports := freePorts(t, 8)
+	ports := freePorts(t, 2*validators)
 	type card struct{ Card, Peer string }
-	for i := range 4 {
+	for i := range validators {
 		m := &member{name: fmt.Sprintf("v%d", i+1), port: ports[2*i], rpc: fmt.Sprintf("127.0.0.1:%d", ports[2*i+1])}
 		m.home = filepath.Join(c.dir, m.name)
 		made := run[card](t, bin.fattyd, "init", "--home", m.home, "--allow-private")

@@ -16,7 +16,7 @@ type devnetEvent struct {
 
 	Validator string `json:"validator,omitempty"`
 	Peer      string `json:"peer,omitempty"`
-	RPC       any    `json:"rpc,omitempty"` // an address; in the summary all of them
+	RPC       string `json:"rpc,omitempty"` // where JSON-RPC answers; in the summary the first validator's
 
 	// Of lock events.
 	Lock         string     `json:"lock,omitempty"`

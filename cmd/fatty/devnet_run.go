@@ -472,7 +472,7 @@ func (d *devnet) summary(ctx context.Context) bool {
 	}
 	expected := d.opt.expected(d.killed, d.killedAt, d.leaderKilled)
 	ok := d.failure == nil
-	e := devnetEvent{Event: evSummary, Renewals: &d.renewals, Commits: &commits, RPC: d.plan.nodes(0), Seen: map[string]bool{}, Home: d.plan.home.Dir}
+	e := devnetEvent{Event: evSummary, Renewals: &d.renewals, Commits: &commits, RPC: d.plan.validators[0].rpc, Seen: map[string]bool{}, Home: d.plan.home.Dir}
 	for _, x := range expected {
 		e.Seen[x] = d.seen[x]
 		ok = ok && d.seen[x]
