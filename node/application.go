@@ -153,7 +153,12 @@ func (a *application) Execute(ctx context.Context, cut engine.Decided) (engine.E
 	if err != nil {
 		return engine.Executed{}, err
 	}
-	if err := a.store.write(executedCut{sequence: c.Sequence, time: c.Time, result: res, proofs: proofs}); err != nil {
+	return a.finish(cut, next, res, proofs)
+}
+
+// finish makes an executed cut durable and shows its state.
+func (a *application) finish(cut engine.Decided, next *lockspace.State, res *lockspace.Result, proofs map[wire.CID]proofRecord) (engine.Executed, error) {
+	if err := a.store.write(executedCut{sequence: uint64(cut.Sequence), time: lockspace.Time(cut.Time), result: res, proofs: proofs}); err != nil {
 		return engine.Executed{}, err
 	}
 	a.state.Store(next)
@@ -165,6 +170,59 @@ func (a *application) Execute(ctx context.Context, cut engine.Decided) (engine.E
 		a.executed(cut, res)
 	}
 	return engine.Executed{StateRoot: res.Root, TicksNeeded: res.TicksNeeded}, nil
+}
+
+// recordedVerdict is the verdict that decided the transaction at a place of a cut.
+type recordedVerdict struct {
+	Index   uint64            `cbor:"index"`
+	Verdict lockspace.Verdict `cbor:"verdict"`
+}
+
+// Record implements engine.Application: the verdicts of a cut, from its receipts.
+func (a *application) Record(seq bft.Sequence, txs [][]byte) ([]byte, error) {
+	if uint64(seq) > a.store.Head().Sequence {
+		return nil, nil
+	}
+	list := []recordedVerdict{}
+	for i, tx := range txs {
+		var r receiptRecord
+		err := a.store.record(digestKey(tableReceipt, wire.Sum(tx)), &r)
+		if errors.Is(err, errNoRecord) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if r.Sequence == uint64(seq) && r.Index == uint64(i) && r.Receipt.Verdict != nil {
+			list = append(list, recordedVerdict{uint64(i), *r.Receipt.Verdict})
+		}
+	}
+	return wire.Marshal(list)
+}
+
+// Replay implements engine.Application. The proofs themselves are gone, so none is kept to serve; the next renewal brings
+// one.
+func (a *application) Replay(_ context.Context, cut engine.Decided, record []byte, root wire.CID) (engine.Executed, error) {
+	var list []recordedVerdict
+	if err := wire.Unmarshal(record, &list); err != nil {
+		return engine.Executed{}, fmt.Errorf("record of cut %d: %w", cut.Sequence, err)
+	}
+	c := lockspace.Cut{Sequence: uint64(cut.Sequence), Time: lockspace.Time(cut.Time), Inputs: make([]lockspace.Input, len(cut.Transactions))}
+	a.decodeAll(cut.Transactions, c.Inputs)
+	for i := range list {
+		if list[i].Index >= uint64(len(c.Inputs)) {
+			return engine.Executed{}, fmt.Errorf("record of cut %d: a verdict for transaction %d of %d", cut.Sequence, list[i].Index, len(c.Inputs))
+		}
+		c.Inputs[list[i].Index].Verdict = &list[i].Verdict
+	}
+	next, res, err := a.State().Apply(c)
+	if err != nil {
+		return engine.Executed{}, fmt.Errorf("record of cut %d: %w", cut.Sequence, err)
+	}
+	if res.Root != root {
+		return engine.Executed{}, fmt.Errorf("record of cut %d: it leads to %s, certified is %s", cut.Sequence, res.Root, root)
+	}
+	return a.finish(cut, next, res, nil)
 }
 
 // decodeAll decodes and checks signatures on all cores: both are pure functions of bytes. What fails is left to Apply,

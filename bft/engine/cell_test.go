@@ -120,11 +120,14 @@ type chainApp struct {
 	count    int
 	corrupt  bool
 	attached int
+	replays  int
+	lies     bool // its records are wrong
+	records  map[bft.Sequence][]byte
 	changed  chan struct{}
 }
 
 func newChainApp() *chainApp {
-	return &chainApp{seen: map[string]bft.Sequence{}, waiters: map[string]chan struct{}{}, changed: make(chan struct{})}
+	return &chainApp{seen: map[string]bft.Sequence{}, records: map[bft.Sequence][]byte{}, waiters: map[string]chan struct{}{}, changed: make(chan struct{})}
 }
 
 func (a *chainApp) CheckTx(tx []byte) error {
@@ -142,24 +145,73 @@ func (a *chainApp) Attachments(tx []byte) []bft.Attachment {
 	return []bft.Attachment{{ID: bft.Digest(tx[1:33]), Length: binary.BigEndian.Uint32(tx[33:])}}
 }
 
-func (a *chainApp) Execute(_ context.Context, cut Decided) (Executed, error) {
+// firstBytes are what execution takes from a cut's attachments: the first byte of each.
+func (a *chainApp) firstBytes(cut Decided) ([]byte, error) {
+	record := []byte{0}
 	for _, tx := range cut.Transactions {
 		for _, at := range a.Attachments(tx) {
 			data, err := cut.Attachment(at.ID)
 			if err != nil || len(data) != int(at.Length) {
-				return Executed{}, fmt.Errorf("attachment: %d bytes, %w", len(data), err)
+				return nil, fmt.Errorf("attachment: %d bytes, %w", len(data), err)
 			}
 			a.attached++
+			record = append(record, data[0])
 		}
+	}
+	return record, nil
+}
+
+func (a *chainApp) Execute(_ context.Context, cut Decided) (Executed, error) {
+	record, err := a.firstBytes(cut)
+	if err != nil {
+		return Executed{}, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if cut.Sequence != a.seq+1 {
 		return Executed{}, fmt.Errorf("cut %d after %d", cut.Sequence, a.seq)
 	}
+	return a.apply(cut, record, nil)
+}
+
+func (a *chainApp) Record(seq bft.Sequence, _ [][]byte) ([]byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.lies && len(a.records[seq]) > 1 {
+		return []byte{0, 99}, nil
+	}
+	return a.records[seq], nil
+}
+
+func (a *chainApp) Replay(_ context.Context, cut Decided, record []byte, root wire.CID) (Executed, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if cut.Sequence != a.seq+1 {
+		return Executed{}, fmt.Errorf("cut %d after %d", cut.Sequence, a.seq)
+	}
+	a.replays++
+	return a.apply(cut, record, &root)
+}
+
+// apply moves the root on, to want if it is given or not at all.
+func (a *chainApp) apply(cut Decided, record []byte, want *wire.CID) (Executed, error) {
 	h := sha256.New()
 	h.Write(a.root[:])
+	h.Write(record)
 	_ = binary.Write(h, binary.BigEndian, cut.Time)
+	if want != nil {
+		g := sha256.New()
+		g.Write(a.root[:])
+		g.Write(record)
+		_ = binary.Write(g, binary.BigEndian, cut.Time)
+		for _, tx := range cut.Transactions {
+			g.Write(tx)
+		}
+		if got := wire.FromDigest([32]byte(g.Sum(nil))); got != *want {
+			return Executed{}, fmt.Errorf("the record leads to %s, want %s", got, *want)
+		}
+	}
+	a.records[cut.Sequence] = record
 	for _, tx := range cut.Transactions {
 		h.Write(tx)
 		a.count++

@@ -42,6 +42,12 @@ type Application interface {
 	Execute(ctx context.Context, cut Decided) (Executed, error)
 	// Executed returns the last sequence executed, 0 at genesis, and what its execution gave.
 	Executed() (bft.Sequence, Executed)
+	// Record returns what executing a cut took from its attachments, for a replica that comes when they are gone; nothing
+	// for a cut that is not executed here. transactions are the cut's.
+	Record(seq bft.Sequence, transactions [][]byte) ([]byte, error)
+	// Replay is Execute with a record in place of the attachments. The record is another node's word, so the cut counts
+	// as executed only if it leads to root, which a quorum signed; else Replay returns an error and nothing has changed.
+	Replay(ctx context.Context, cut Decided, record []byte, root wire.CID) (Executed, error)
 }
 
 // Transport carries frames and requests. No call but Request may block.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed06907907/fatty/bft"
+	"github.com/seed06907907/fatty/internal/wire"
 )
 
 const (
@@ -123,17 +124,15 @@ func (e *Engine) executeOne(d bft.Delivery, attached map[bft.Sequence][]bft.Dige
 		}
 		return executed{seq, last}, nil
 	}
-	for _, b := range d.Blocks {
-		for _, tx := range b.Transactions {
-			for _, a := range e.cfg.Application.Attachments(tx) {
-				if err := e.needAttachment(a, b, seq); err != nil {
-					return executed{}, err
-				}
-				attached[seq] = append(attached[seq], a.ID)
-			}
-		}
+	ids, err := e.needAttachments(d)
+	var r Executed
+	switch {
+	case err == nil:
+		attached[seq] = ids
+		r, err = e.cfg.Application.Execute(e.ctx, e.decided(d))
+	case errors.Is(err, errGone):
+		r, err = e.replayCut(d)
 	}
-	r, err := e.cfg.Application.Execute(e.ctx, e.decided(d))
 	if err != nil {
 		return executed{}, fmt.Errorf("execute cut %d: %w", seq, err)
 	}
@@ -143,8 +142,27 @@ func (e *Engine) executeOne(d bft.Delivery, attached map[bft.Sequence][]bft.Dige
 	return executed{seq, r}, nil
 }
 
-// needAttachment gets an attachment of a decided cut, however long it takes: the votes for its block vouch for it.
-func (e *Engine) needAttachment(a bft.Attachment, b *bft.Block, seq bft.Sequence) error {
+// errGone says that nobody keeps a cut's attachments any longer.
+var errGone = errors.New("the attachments of a cut that is executed long since are gone")
+
+// needAttachments gets the attachments of a decided cut, however long it takes: the votes for its blocks vouch for them.
+// Only those of a cut that is older than others keep them can be gone.
+func (e *Engine) needAttachments(d bft.Delivery) (ids []bft.Digest, err error) {
+	old := e.cfg.Now().Sub(time.Unix(0, int64(d.Decision.Cut.Time))) > e.cfg.KeepAttachments
+	for _, b := range d.Blocks {
+		for _, tx := range b.Transactions {
+			for _, a := range e.cfg.Application.Attachments(tx) {
+				if err := e.needAttachment(a, b, d.Decision.Cut.Sequence, old); err != nil {
+					return nil, err
+				}
+				ids = append(ids, a.ID)
+			}
+		}
+	}
+	return ids, nil
+}
+
+func (e *Engine) needAttachment(a bft.Attachment, b *bft.Block, seq bft.Sequence, old bool) error {
 	for !e.ledger.HasAttachment(a) {
 		ctx, cancel := context.WithTimeout(e.ctx, attachmentPatience)
 		err := e.fetchAttachment(ctx, a, int(b.SignedHeader.Header.Worker))
@@ -155,15 +173,98 @@ func (e *Engine) needAttachment(a bft.Attachment, b *bft.Block, seq bft.Sequence
 		if e.ctx.Err() != nil {
 			return e.ctx.Err()
 		}
+		if old {
+			return errGone
+		}
 		e.log.Warn("an attachment that execution needs is with nobody who answers; asking again",
 			"attachment", a.ID, "sequence", seq, "error", err)
-		select {
-		case <-time.After(time.Second):
-		case <-e.ctx.Done():
-			return e.ctx.Err()
+		if err := e.pause(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// pause lets a second pass between two rounds of asking.
+func (e *Engine) pause() error {
+	select {
+	case <-time.After(time.Second):
+		return nil
+	case <-e.ctx.Done():
+		return e.ctx.Err()
+	}
+}
+
+// replayCut executes a cut without its attachments, by another node's record and the root that a quorum signed. It asks for
+// as long as it takes: without the cut this replica can do nothing.
+func (e *Engine) replayCut(d bft.Delivery) (r Executed, err error) {
+	seq := d.Decision.Cut.Sequence
+	for {
+		ctx, cancel := context.WithTimeout(e.ctx, attachmentPatience)
+		root, err := e.certifiedRoot(ctx, seq)
+		if err == nil {
+			err = e.ask(ctx, e.others(0), request{Kind: requestRecord, First: seq}, MaxResponseBytes, func(answer []byte) (err error) {
+				r, err = e.cfg.Application.Replay(e.ctx, e.decided(d), answer, root)
+				return err
+			})
+		}
+		cancel()
+		if err == nil {
+			return r, nil
+		}
+		if e.ctx.Err() != nil {
+			return r, e.ctx.Err()
+		}
+		e.log.Warn("a cut whose attachments are gone cannot be replayed from what others answer; asking again",
+			"sequence", seq, "error", err)
+		if err := e.pause(); err != nil {
+			return r, err
+		}
+	}
+}
+
+// certifiedRoot returns the state root of a sequence number that a quorum signed, from the store or from others.
+func (e *Engine) certifiedRoot(ctx context.Context, seq bft.Sequence) (root wire.CID, err error) {
+	if k, err := e.ledger.StateCertificate(seq); err == nil {
+		return k.Root, nil
+	}
+	err = e.ask(ctx, e.others(0), request{Kind: requestRange, First: seq, Last: seq}, MaxResponseBytes, func(answer []byte) error {
+		var r rangeAnswer
+		if err := wire.Unmarshal(answer, &r); err != nil {
+			return err
+		}
+		if len(r.Cuts) != 1 || len(r.Cuts[0].State) == 0 {
+			return errNowhere
+		}
+		v, err := e.com.Validate(r.Cuts[0].State)
+		if err != nil {
+			return err
+		}
+		k, ok := v.Message().(*bft.StateCertificate)
+		if !ok || k.Sequence != seq {
+			return fmt.Errorf("the answer is not the state certificate asked for")
+		}
+		root = k.Root
+		return nil
+	})
+	return root, err
+}
+
+// record asks the application for what another replica needs to replay a cut.
+func (e *Engine) record(seq bft.Sequence) ([]byte, error) {
+	ids, err := e.ledger.BlockIDs(seq)
+	if err != nil {
+		return nil, err
+	}
+	var txs [][]byte
+	for _, id := range ids {
+		b, err := e.ledger.Block(id)
+		if err != nil {
+			return nil, err
+		}
+		txs = append(txs, b.Transactions...)
+	}
+	return e.cfg.Application.Record(seq, txs)
 }
 
 func (e *Engine) decided(d bft.Delivery) Decided {

@@ -129,6 +129,48 @@ func TestAttachmentsTravel(t *testing.T) {
 	}
 }
 
+// TestReplicaCatchesUpWithoutAttachments brings a replica to a ledger whose attachments nobody keeps any longer: it takes
+// from the others what executing them gave, and believes it where it leads to the certified root, which a liar's does not.
+func TestReplicaCatchesUpWithoutAttachments(t *testing.T) {
+	c := newCell(t, 4)
+	c.apps[0].lies = true
+	c.tune = func(i int, cfg *Config) {
+		if i == 3 { // it comes two hours later
+			cfg.Now = func() time.Time { return time.Now().Add(2 * time.Hour) }
+		}
+	}
+	for _, i := range []int{0, 1, 2} {
+		c.start(i)
+	}
+	var last []byte
+	for i := range 3 {
+		data := []byte{7, byte(i)}
+		id := bft.Digest(sha256.Sum256(data))
+		last = binary.BigEndian.AppendUint32(append([]byte{'@'}, id[:]...), uint32(len(data)))
+		if err := c.engines[1].Submit(t.Context(), last, map[bft.Digest][]byte{id: data}); err != nil {
+			t.Fatal(err)
+		}
+		for k := range 3 {
+			select {
+			case <-c.apps[k].executed(last):
+			case <-t.Context().Done():
+				t.Fatal("not executed")
+			}
+		}
+	}
+	head := c.engines[0].Head().Sequence
+	for _, i := range []int{0, 1, 2} {
+		if n, err := c.engines[i].ledger.SweepAttachments(time.Now().Add(1000 * time.Hour)); err != nil || n != 3 {
+			t.Fatalf("replica %d dropped %d attachments, %v", i, n, err)
+		}
+	}
+	c.start(3)
+	c.apps[3].reach(t, head)
+	if a := c.apps[3]; a.root != c.apps[1].root || a.replays < 3 || a.attached != 0 {
+		t.Errorf("root %x, %d replays, %d attachments", a.root, a.replays, a.attached)
+	}
+}
+
 func TestReplicaWithAnotherStateHalts(t *testing.T) {
 	c := newCell(t, 4)
 	c.apps[2].corrupt = true

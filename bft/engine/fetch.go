@@ -37,6 +37,7 @@ const (
 	requestBlock      = 1 // ID: a block's id; the answer is its frame
 	requestRange      = 2 // First to Last: decided cuts with their blocks; the answer is a rangeAnswer
 	requestAttachment = 3 // ID: its digest; the answer is its bytes
+	requestRecord     = 4 // First: a sequence number; the answer is the application's record of it
 )
 
 // request is what nodes ask of each other. An empty answer says that the node does not have it.
@@ -218,26 +219,23 @@ func (e *Engine) fetchAttachment(ctx context.Context, a bft.Attachment, worker i
 	if a.Length > wal.MaxAttachmentBytes {
 		return fmt.Errorf("an attachment of %d bytes: at most %d are allowed", a.Length, wal.MaxAttachmentBytes)
 	}
-	from := []int{worker}
-	for i := range e.com.Size() {
-		if i != worker {
-			from = append(from, i)
-		}
-	}
-	if e.coreCfg.Self >= 0 {
-		for k, i := range from {
-			if i == e.coreCfg.Self {
-				from = append(from[:k], from[k+1:]...)
-				break
-			}
-		}
-	}
-	return e.ask(ctx, from, request{Kind: requestAttachment, ID: a.ID}, int(a.Length), func(answer []byte) error {
+	return e.ask(ctx, e.others(worker), request{Kind: requestAttachment, ID: a.ID}, int(a.Length), func(answer []byte) error {
 		if len(answer) != int(a.Length) || sha256.Sum256(answer) != a.ID {
 			return fmt.Errorf("the answer is not the attachment asked for")
 		}
 		return e.putAttachment(answer)
 	})
+}
+
+// others lists the validators but this one, beginning with the given one.
+func (e *Engine) others(first int) []int {
+	var out []int
+	for k := range e.com.Size() {
+		if i := (first + k) % e.com.Size(); i != e.coreCfg.Self {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // examine checks a block's transactions, gets the attachments that they name, and then lets the core vote.
@@ -312,6 +310,8 @@ func (e *Engine) Serve(ctx context.Context, from string, req []byte) ([]byte, er
 		out, err = e.rangeFrames(r.First, r.Last)
 	case requestAttachment:
 		out, err = e.ledger.Attachment(r.ID)
+	case requestRecord:
+		out, err = e.record(r.First)
 	default:
 		return nil, fmt.Errorf("request of kind %d: this node does not know it", r.Kind)
 	}
