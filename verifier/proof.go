@@ -34,8 +34,8 @@ const (
 var (
 	// ErrFormat is wrapped for bytes that are no proof of a version that this verifier reads.
 	ErrFormat = errors.New("not a proof of a known form")
-	// ErrVersion is wrapped for a proof of a version or parameter set that the caller does not accept.
-	ErrVersion = errors.New("the proof's version or parameters are not accepted here")
+	// ErrVersion is wrapped for a proof of a version, parameter set or length of output that the caller does not accept.
+	ErrVersion = errors.New("the proof's version, parameters or length of output are not accepted here")
 	// ErrInvalid is wrapped for a well-formed proof that does not hold.
 	ErrInvalid = errors.New("the proof does not hold")
 )
@@ -71,6 +71,9 @@ var parameterSets = func() (out []parameterSet) {
 type Accept struct {
 	Versions []uint16 // proof versions; nil for ProofVersion alone
 	Security int      // least proven bits of a parameter set: Security100 or Security124; 0 for Security100
+	// MaxOutput is the most felts of output; 0 for cairo.MaxOutput. Public data of the largest output cost a verifier twenty times
+	// an honest proof before anything shows that they are false, so who wants the clock ABI asks for its five felts.
+	MaxOutput int
 }
 
 func (a Accept) check(version uint16, set parameterSet) error {
@@ -209,6 +212,9 @@ func decodeHead(b []byte, accept Accept) (*Head, []byte, error) {
 	public, n, err := cairo.DecodePublicData(r, h.program.builtins)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", err, ErrFormat)
+	}
+	if accept.MaxOutput > 0 && len(public.Output) > accept.MaxOutput {
+		return nil, nil, fmt.Errorf("an output of %d felts, at most %d asked: %w", len(public.Output), accept.MaxOutput, ErrVersion)
 	}
 	h.Public = public
 	return h, r[n:], nil

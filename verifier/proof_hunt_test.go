@@ -288,6 +288,20 @@ func TestHostileProofCostsBoundedMemory(t *testing.T) {
 	}
 }
 
+// TestOutputLongerThanAskedIsRefusedFirst gives a bound on the output to honest and hostile proofs.
+func TestOutputLongerThanAskedIsRefusedFirst(t *testing.T) {
+	clock := verifier.Accept{MaxOutput: verifier.ClockFelts}
+	if _, err := verifier.Verify(honest(t).Proof, clock); err != nil {
+		t.Errorf("a clock's output is refused: %v", err)
+	}
+	if _, err := verifier.Verify(honest(t).Proof, verifier.Accept{MaxOutput: 4}); !errors.Is(err, verifier.ErrVersion) {
+		t.Errorf("five felts where four are asked: %v", err)
+	}
+	if _, err := verifier.Verify(hostile(t, 6), clock); !errors.Is(err, verifier.ErrVersion) {
+		t.Errorf("six felts where five are asked: %v", err)
+	}
+}
+
 func BenchmarkVerifyHostileOutput(b *testing.B) {
 	bad := hostile(b, cairo.MaxOutput)
 	b.SetBytes(int64(len(bad)))

@@ -32,7 +32,8 @@ type Clock struct {
 }
 
 const (
-	clockFelts = 5
+	// ClockFelts is the length of an output that is the clock ABI.
+	ClockFelts = 5
 	// MaxClock bounds a machine's clock: lengths add up without wrapping, in four words of 16 bits.
 	MaxClock = 1 << 62
 )
@@ -42,7 +43,7 @@ var ErrNotClock = errors.New("the output is not the clock ABI [t0, S0, t1, S1, i
 
 // Clock reads the output as the clock ABI.
 func (s Statement) Clock() (Clock, error) {
-	if len(s.Output) != clockFelts {
+	if len(s.Output) != ClockFelts {
 		return Clock{}, fmt.Errorf("%d felts: %w", len(s.Output), ErrNotClock)
 	}
 	t0, ok0 := feltUint(s.Output[0])
