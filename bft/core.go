@@ -153,7 +153,7 @@ type Core struct {
 	base       Sequence // the head that the current view starts from
 	repropose  *Cut     // what the current view must take first, at base+1
 	enteredAt  LedgerTime
-	quorumAt   LedgerTime // when a quorum wanted the view that is being changed to; 0 before
+	quorumAt   LedgerTime // when a quorum wanted the view that is being changed to or a higher one; 0 before
 	attempts   int
 	proposedAt LedgerTime // when the last pre-prepare was taken
 

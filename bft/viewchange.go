@@ -104,18 +104,21 @@ func (c *Core) makeNewView() {
 		return
 	}
 	var set []ViewChange
+	left := 0
 	for _, o := range c.changes {
-		if o != nil && o.View == c.view && len(set) < c.com.Quorum() {
+		if o == nil || o.View < c.view {
+			continue
+		}
+		left++
+		if o.View == c.view && len(set) < c.com.Quorum() {
 			set = append(set, *o)
 		}
 	}
-	if len(set) < c.com.Quorum() {
-		return
-	}
-	if c.quorumAt == 0 {
+	// One that is in a higher view already counts for the patience: it never comes back, and the others must go after it.
+	if left >= c.com.Quorum() && c.quorumAt == 0 {
 		c.quorumAt = c.now
 	}
-	if c.com.Leader(c.view) != c.self {
+	if len(set) < c.com.Quorum() || c.com.Leader(c.view) != c.self {
 		return
 	}
 	m := &NewView{View: c.view, Changes: set}
