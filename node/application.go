@@ -15,8 +15,12 @@ import (
 	"github.com/seed06907907/fatty/lockspace"
 )
 
-// decodedKept bounds the decoded transactions that are kept between the check and the execution, in two generations.
-const decodedKept = 1 << 14
+// decodedKept and decodedBytes bound the decoded transactions that are kept between the check and the execution, each of
+// two generations.
+const (
+	decodedKept  = 1 << 14
+	decodedBytes = 32 << 20
+)
 
 // application is the lock space as the engine drives it. Reads go to state, an immutable value, from any goroutine.
 type application struct {
@@ -29,6 +33,7 @@ type application struct {
 	mu       sync.Mutex
 	changed  chan struct{} // closed when the next cut is executed
 	new, old map[bft.Digest]*lockspace.Signed
+	bytes    int // of the transactions in new
 }
 
 // openApplication opens the state that the store holds, or makes the one of genesis.
@@ -90,9 +95,10 @@ func (a *application) decode(tx []byte) (*lockspace.Signed, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.new) >= decodedKept {
-		a.old, a.new = a.new, map[bft.Digest]*lockspace.Signed{}
+	if len(a.new) >= decodedKept || a.bytes+len(tx) > decodedBytes {
+		a.old, a.new, a.bytes = a.new, map[bft.Digest]*lockspace.Signed{}, 0
 	}
+	a.bytes += len(tx)
 	c := *s
 	a.new[key] = &c
 	return s, nil
@@ -275,7 +281,7 @@ func (a *application) judge(ctx context.Context, st *lockspace.State, cut engine
 			}
 		}
 		id := bft.Digest(s.Attachment().ID.Digest())
-		v, err := a.verdicts.start(ctx, id, func() ([]byte, error) { return cut.Attachment(id) })
+		v, err := a.verdicts.start(id, func() ([]byte, error) { return cut.Attachment(id) })
 		if err != nil {
 			return fmt.Errorf("proof %s: %w", s.Attachment().ID, err)
 		}

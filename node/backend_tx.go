@@ -60,9 +60,7 @@ func (b backend) Submit(ctx context.Context, p api.SubmitParams) (*api.Submitted
 	if a := tx.Attachment(); a != nil {
 		id := bft.Digest(a.ID.Digest())
 		if data, ok := files[id]; ok && uint64(len(data)) == a.Length {
-			go func() { // its verdict will be there when the cut is executed
-				_, _ = b.n.verdicts.start(b.n.ctx, id, func() ([]byte, error) { return data, nil })
-			}()
+			b.n.verdicts.early(id, data) // its verdict will be there when the cut is executed
 		}
 	}
 	switch err := b.n.engine.Submit(ctx, p.Transaction, files); {
@@ -162,7 +160,7 @@ func (b backend) DryRun(ctx context.Context, p api.SubmitParams) (*api.Receipt, 
 		if !ok || uint64(len(data)) != need.Proof.Length {
 			return nil, api.Errorf(api.CodeParams, "the transaction names proof %s, which did not come with it", need.Proof.ID)
 		}
-		v, err := b.n.verdicts.start(ctx, id, func() ([]byte, error) { return data, nil })
+		v, err := b.n.verdicts.start(id, func() ([]byte, error) { return data, nil })
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/syndtr/goleveldb/leveldb/storage"
 
+	"github.com/seed06907907/fatty/bft"
 	"github.com/seed06907907/fatty/internal/wire"
 	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/node/api"
@@ -232,41 +235,128 @@ func TestFollower(t *testing.T) {
 	}
 }
 
-// The same proof asked for by many is checked once; one that was given up is checked by the next who asks.
+// slowProofs verifies one proof at a time, when it is let.
+type slowProofs struct {
+	calls   chan string
+	release chan struct{}
+}
+
+func (p *slowProofs) verify(b []byte) lockspace.Verdict {
+	p.calls <- string(b)
+	<-p.release
+	return lockspace.Verdict{OK: true, T1: uint64(len(b))}
+}
+
+func newSlowVerdicts(size int) (*slowProofs, *verdicts) {
+	p := &slowProofs{calls: make(chan string, 1000), release: make(chan struct{})}
+	return p, newVerdicts(Proofs{Verify: p.verify}, 1, size, newMetrics(prometheus.NewRegistry()).verify)
+}
+
+func proofNamed(s string) (bft.Digest, func() ([]byte, error)) {
+	return wire.Sum([]byte(s)).Digest(), func() ([]byte, error) { return []byte(s), nil }
+}
+
+// The same proof asked for by many is checked once.
 func TestVerdictsOnce(t *testing.T) {
-	calls := make(chan struct{}, 100)
-	release := make(chan struct{})
-	p := Proofs{Verify: func(b []byte) lockspace.Verdict {
-		calls <- struct{}{}
-		<-release
-		return lockspace.Verdict{OK: true, T1: uint64(len(b))}
-	}}
-	m := newMetrics(prometheus.NewRegistry())
-	v := newVerdicts(p, 1, 8, m.verify)
+	p, v := newSlowVerdicts(8)
 	defer v.Close()
-	read := func() ([]byte, error) { return []byte("proof"), nil }
-	id := wire.Sum([]byte("proof")).Digest()
+	id, read := proofNamed("proof")
 	var list []*verdict
 	for range 10 {
-		e, err := v.start(t.Context(), id, read)
+		e, err := v.start(id, read)
 		if err != nil {
 			t.Fatal(err)
 		}
 		list = append(list, e)
 	}
-	<-calls
-	close(release)
+	<-p.calls
+	close(p.release)
 	for _, e := range list {
 		got, err := e.wait(t.Context())
 		if err != nil || got.T1 != 5 {
 			t.Fatal(got, err)
 		}
 	}
-	if len(calls) != 0 {
-		t.Errorf("checked %d times", 1+len(calls))
+	if len(p.calls) != 0 {
+		t.Errorf("checked %d times", 1+len(p.calls))
 	}
-	if _, err := v.start(t.Context(), wire.Sum([]byte("x")).Digest(), func() ([]byte, error) { return nil, errNoRecord }); !errors.Is(err, errNoRecord) {
+	other, _ := proofNamed("x")
+	if _, err := v.start(other, func() ([]byte, error) { return nil, errNoRecord }); !errors.Is(err, errNoRecord) {
 		t.Error(err)
+	}
+}
+
+// A caller that gives up decides nothing: whoever waits for the same verdict gets the one of the bytes.
+func TestVerdictOutlivesItsCaller(t *testing.T) {
+	p, v := newSlowVerdicts(1000)
+	defer v.Close()
+	id, read := proofNamed("proof")
+	e, err := v.start(id, read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := e.wait(gone); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	same, err := v.start(id, read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(p.release)
+	if got, err := same.wait(t.Context()); err != nil || !got.OK {
+		t.Fatal(got, err)
+	}
+}
+
+// What is checked early takes a share of the queue at most, and closing while the queue is full ends everyone's wait.
+func TestVerdictsFull(t *testing.T) {
+	p, v := newSlowVerdicts(1000)
+	for i := range 200 {
+		id, _ := proofNamed(fmt.Sprint(i))
+		v.early(id, []byte(fmt.Sprint(i)))
+	}
+	if n := len(v.work); n > queuedProofs/4 {
+		t.Errorf("%d wait", n)
+	}
+	blocked := make(chan error, 100)
+	for i := range 100 {
+		go func() {
+			id, read := proofNamed(fmt.Sprint("b", i))
+			e, err := v.start(id, read)
+			if err == nil {
+				ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+				defer cancel()
+				_, err = e.wait(ctx)
+			}
+			blocked <- err
+		}()
+	}
+	for len(v.work) < queuedProofs { // until the queue is full
+		runtime.Gosched()
+	}
+	<-p.calls // one is being checked
+	closed := make(chan struct{})
+	go func() { v.Close(); close(closed) }()
+	p.release <- struct{}{}
+	done := 0
+	for done < 100-queuedProofs { // those that found no room
+		select {
+		case err := <-blocked:
+			if err != nil && !errors.Is(err, errVerdictsClosed) {
+				t.Fatal(err)
+			}
+			done++
+		case p.release <- struct{}{}:
+		}
+	}
+	for {
+		select {
+		case <-closed:
+			return
+		case p.release <- struct{}{}:
+		}
 	}
 }
 
