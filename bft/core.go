@@ -61,6 +61,9 @@ const (
 	statesKept = 64
 	// maxUnexecuted is how far decisions may run ahead of execution before the leader waits.
 	maxUnexecuted = 4
+	// maxExecuting is how many decided cuts may wait for execution here. A replica whose execution is slower than the
+	// ledger takes no part in ordering beyond that and catches up later, so that its memory and vote log stay bounded.
+	maxExecuting = 256
 	// wantDelay is how long something may be missing before it is asked for: it is often on its way.
 	wantDelay = 30 * time.Millisecond
 )
@@ -339,6 +342,9 @@ func (c *Core) help(to int) bool {
 	c.helpedAt[to] = c.now
 	return true
 }
+
+// full says that execution is too far behind to decide more.
+func (c *Core) full() bool { return len(c.executing) >= maxExecuting }
 
 // Progress is where a replica stands, for people.
 type Progress struct {

@@ -77,7 +77,7 @@ func (c *Core) onPrePrepare(m *PrePrepare) {
 
 // takeProposal accepts the cut that a new-view hands on, or the leader's pre-prepare, when it is next in order.
 func (c *Core) takeProposal() bool {
-	if c.changing || c.slot != nil {
+	if c.changing || c.slot != nil || c.full() {
 		return false
 	}
 	if r := c.repropose; r != nil {
@@ -197,7 +197,7 @@ func (c *Core) countBallots() bool {
 		}
 	}
 	for i, b := range c.ballots[0][PhaseCommit-1] {
-		if b == nil || c.countedBefore(i, b) {
+		if b == nil || c.full() || c.countedBefore(i, b) {
 			continue
 		}
 		if k := c.quorum(PhaseCommit, b); k != nil {
@@ -241,7 +241,7 @@ func (c *Core) body(d Digest) *Cut {
 
 // onDecision takes a decided cut from someone who is ahead.
 func (c *Core) onDecision(m *Decision) {
-	if m.Cut.Sequence == c.head.Sequence+1 {
+	if m.Cut.Sequence == c.head.Sequence+1 && !c.full() {
 		c.decide(&m.Cut, &m.Commit)
 	}
 }

@@ -12,8 +12,8 @@ const (
 	statusFanout = 4
 	// blocksRepeated bounds how many own blocks are sent again at a time.
 	blocksRepeated = 4
-	// rangeAsked bounds the decisions asked for at a time.
-	rangeAsked = 256
+	// rangeAsked bounds the decisions asked for at a time. They are asked for while as many more may wait for execution.
+	rangeAsked = maxExecuting / 2
 )
 
 // repeat sends again what has had no answer for a while. Messages may be lost; nothing else makes up for it.
@@ -127,13 +127,7 @@ func (c *Core) wantDecisions() {
 			last = max(last, k)
 		}
 	}
-	undelivered := 0
-	for _, e := range c.executing {
-		if !e.delivered {
-			undelivered++
-		}
-	}
-	if len(from) == 0 || undelivered >= rangeAsked || c.since(c.decideAt) < wantDelay {
+	if len(from) == 0 || len(c.executing) > maxExecuting-rangeAsked || c.since(c.decideAt) < wantDelay {
 		return
 	}
 	if c.rangeHead == c.head.Sequence && c.since(c.rangeAt) < c.cfg.Retransmit {

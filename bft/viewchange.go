@@ -7,7 +7,8 @@ import (
 )
 
 // checkTimeouts starts a view change when the leader does not do its part: a certified block waits, a proposal is not
-// decided, or time does not pass while execution needs it to. A replica that is behind waits for nobody: it catches up.
+// decided, or time does not pass while execution needs it to. A replica that is behind, be it with execution alone, waits
+// for nobody: it catches up.
 func (c *Core) checkTimeouts() {
 	if c.self < 0 || c.halted {
 		return
@@ -18,7 +19,7 @@ func (c *Core) checkTimeouts() {
 		}
 		return
 	}
-	if c.credible() > c.head.Sequence {
+	if c.credible() > c.head.Sequence || c.full() {
 		c.enteredAt = c.now
 		return
 	}
