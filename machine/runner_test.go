@@ -41,7 +41,11 @@ func (l *log) of(k EventKind) (out []Event) {
 // start makes and runs a keeper of an example machine in the bubble; the function returned stops it and gives its error.
 func start(t *testing.T, l *link, name string, p Prover) (*log, func() error) {
 	t.Helper()
-	f, err := ReadFile("../examples/" + name + "/" + name + ".toml")
+	file := "../examples/" + name + "/" + name + ".toml"
+	if name == "pair" {
+		file = "testdata/pair/pair.toml"
+	}
+	f, err := ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,4 +265,36 @@ func TestRefusesBrokenMachines(t *testing.T) {
 	if _, err := New(Config{File: f}); err == nil || !strings.Contains(err.Error(), "first 1 transitions") {
 		t.Error(err)
 	}
+}
+
+// TestCarriesWhatIsBehindItsState: a state of more than one felt goes from run to run inside the keeper, and each holder
+// begins anew. A keeper that comes back after a crash and finds its own lease has not got it any more: it gives the lock
+// back and begins anew too.
+func TestCarriesWhatIsBehindItsState(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		a := &link{w: w, key: aliceKey}
+		first, stopFirst := start(t, a, "pair", oracle{delay: takes(time.Second)})
+		pass(40 * time.Second)
+		list := first.of(Renewed)
+		if len(list) < 3 || list[2].From != 15 || list[2].T != 20 {
+			t.Fatalf("%+v", first.list)
+		}
+		// It crashes: cut off, it can release nothing.
+		a.breakBy(func(string) error { return errors.New("dead") })
+		if err := stopFirst(); err != nil {
+			t.Fatal(err)
+		}
+		again := &link{w: w, key: aliceKey, nonce: a.nonce}
+		second, stopSecond := start(t, again, "pair", oracle{delay: takes(time.Second)})
+		pass(20 * time.Second)
+		if got := second.of(Acquired); len(got) != 1 || got[0].From != 0 || got[0].T != 5 {
+			t.Fatalf("%+v", second.list)
+		}
+		if len(second.of(Renewed)) == 0 || len(second.of(Refused)) > 0 || w.seen(lockspace.EventFailed) > 0 {
+			t.Errorf("%+v", second.list)
+		}
+		if err := stopSecond(); err != nil {
+			t.Error(err)
+		}
+	})
 }
