@@ -20,6 +20,9 @@ const (
 	retryPause = 500 * time.Millisecond
 	// briefly is how long to wait for a receipt that is there or not.
 	briefly = 200 * time.Millisecond
+	// maxNonces bounds the nonces that one call of Do tries: so many races with other clients of the key are not lost by
+	// chance, and a node that makes them up is not asked for ever.
+	maxNonces = 16
 )
 
 // ErrExpired is wrapped when a transaction's time ran out without a receipt: it did nothing and never will.
@@ -57,12 +60,13 @@ func (c *Client) Do(ctx context.Context, op lockspace.Op, attachments ...[]byte)
 	if len(c.cfg.Key) == 0 {
 		return nil, ErrNoKey
 	}
-	for {
+	for range maxNonces {
 		r, again, err := c.once(ctx, op, attachments)
 		if !again {
 			return r, err
 		}
 	}
+	return nil, fmt.Errorf("%d nonces in a row were taken: other programs sign with the same key; give each its own account", maxNonces)
 }
 
 // once tries with one nonce; again asks for another try with a newer one.
@@ -93,7 +97,7 @@ func (c *Client) once(ctx context.Context, op lockspace.Op, attachments [][]byte
 			if isNonce(err) {
 				c.forget()
 				// The refusal may be of the very bytes that arrived before: their receipt says so.
-				if r, err := c.Wait(ctx, id, briefly); err == nil {
+				if r, err := c.Wait(ctx, id, briefly); err == nil && r.Code != string(lockspace.CodeNonce) {
 					return r, false, nil
 				}
 				return nil, true, nil
@@ -102,6 +106,11 @@ func (c *Client) once(ctx context.Context, op lockspace.Op, attachments [][]byte
 		}
 		if err == nil {
 			r, err := c.Wait(ctx, id, waitSlice)
+			if err == nil && r.Code == string(lockspace.CodeNonce) {
+				// Another client of the key used the nonce in the same moment: these bytes did nothing and never will.
+				c.forget()
+				return nil, true, nil
+			}
 			if err == nil {
 				return r, false, nil
 			}
