@@ -30,6 +30,8 @@ type cell struct {
 	nonce uint64
 	now   func(i int) func() time.Time // nil, or node i's clock
 	role  func(i int) string           // nil, or node i's role
+
+	config func(*home.Config) // nil, or what changes every node's configuration
 }
 
 // fakeProofs stands for the proof system where a test is about everything else: a proof is the canonical verdict.
@@ -113,6 +115,9 @@ func (c *cell) start(i int) *Node {
 	var log *slog.Logger
 	if os.Getenv("FATTY_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", i)
+	}
+	if c.config != nil {
+		c.config(&cfg)
 	}
 	opt := Options{Home: h, Config: cfg, Genesis: c.gen, Proofs: fakeProofs(), Logger: log}
 	if c.now != nil {
