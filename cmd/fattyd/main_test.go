@@ -16,6 +16,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asFattyd) != "" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){"fattyd": main})
 }
 
