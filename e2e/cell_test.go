@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -374,25 +375,31 @@ func (s *story) count(kind string) (n int) {
 	return n
 }
 
-// freePorts finds ports that are free for TCP and UDP now.
+// freePorts finds ports that are free for TCP and UDP, below the range from which systems take those of outgoing
+// connections: none of these may sit on a validator's port while it is away.
 func freePorts(t *testing.T, n int) (out []int) {
 	t.Helper()
-	for tries := 0; len(out) < n && tries < 16*n; tries++ {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	taken := map[int]bool{}
+	for range 100 * n {
+		port := 12000 + rand.IntN(20000)
+		if taken[port] {
+			continue
 		}
-		defer l.Close()
-		port := l.Addr().(*net.TCPAddr).Port
-		u, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", port))
+		taken[port] = true
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue
 		}
-		defer u.Close()
-		out = append(out, port)
+		u, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", port))
+		l.Close()
+		if err != nil {
+			continue
+		}
+		u.Close()
+		if out = append(out, port); len(out) == n {
+			return out
+		}
 	}
-	if len(out) < n {
-		t.Fatal("no free ports on loopback")
-	}
-	return out
+	t.Fatal("no free ports on loopback")
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path"
@@ -163,34 +164,37 @@ func devnetConfig(rpc string, port int) home.Config {
 	return c
 }
 
+// The ports of a devnet come from below the range from which systems take those of outgoing connections, so that none of
+// these sits on a validator's port while it is away.
+const firstPort, lastPort = 12000, 32000
+
 // freePorts finds ports that are free for TCP and UDP. Between now and their use another process could take one; then a
 // validator says so and the devnet ends.
 func freePorts(n int) ([]int, error) {
 	var out []int
-	var open []interface{ Close() error }
-	defer func() {
-		for _, l := range open {
-			l.Close()
+	taken := map[int]bool{}
+	for range 100 * n {
+		if len(out) == n {
+			return out, nil
 		}
-	}()
-	for tries := 0; len(out) < n; tries++ {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("no free port on loopback: %w", err)
-		}
-		open = append(open, l)
-		port := l.Addr().(*net.TCPAddr).Port
-		u, err := net.ListenPacket("udp", loopback(port))
-		if err != nil {
-			if tries > 16*n {
-				return nil, fmt.Errorf("no port on loopback is free for TCP and UDP: %w", err)
-			}
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		if taken[port] {
 			continue
 		}
-		open = append(open, u)
+		taken[port] = true
+		l, err := net.Listen("tcp", loopback(port))
+		if err != nil {
+			continue
+		}
+		u, err := net.ListenPacket("udp", loopback(port))
+		l.Close()
+		if err != nil {
+			continue
+		}
+		u.Close()
 		out = append(out, port)
 	}
-	return out, nil
+	return nil, fmt.Errorf("loopback has not %d ports between %d and %d that are free for TCP and UDP", n, firstPort, lastPort)
 }
 
 // machineFile returns the machine file of a name: an example, written to the home, or a file.
