@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"testing"
 
 	"github.com/seed06907907/fatty/node/api"
@@ -119,6 +120,30 @@ func TestCounterTakesTransactions(t *testing.T) {
 	})
 	if h.State != "55" || h.T < s.T || !h.Verified {
 		t.Errorf("%+v after %+v", h, s)
+	}
+	// The same by other ways: the events from the first on, the machine, the listings.
+	watch := spawn(t, nil, bin.fatty, "--home", c.home, "lock", "watch", "/demo", "--from", "1", "--json")
+	for seen := map[string]bool{}; !seen["child_added"] || !seen["lock_acquired"] || !seen["inbox_sent"] || !seen["lock_renewed"]; {
+		var e api.Event
+		if err := json.Unmarshal([]byte(watch.line(t)), &e); err != nil {
+			t.Fatal(err)
+		}
+		seen[e.Kind] = true
+	}
+	if m := fatty[struct {
+		Lock, Machine, State string
+		T                    api.Clock
+	}](c, "machine", "show", h.Machine); m.Lock != "/demo/counter" || m.State != "55" || m.T < h.T || m.Machine != h.Machine {
+		t.Errorf("machine show: %+v", m)
+	}
+	if l := fatty[api.List](c, "lock", "ls", "/demo"); len(l.Children) != 1 || l.Children[0].Name != "counter" || !l.Children[0].Locked {
+		t.Errorf("lock ls: %+v", l)
+	}
+	if a := fatty[api.Accounts](c, "account", "ls"); len(a.Accounts) != 2 {
+		t.Errorf("account ls: %+v", a)
+	}
+	if s := fatty[api.Status](c, "status"); !s.Ready || s.Leases != 1 || s.Chain == "" {
+		t.Errorf("status: %+v", s)
 	}
 	if code := refused(t, bin.fatty, "--home", c.home, "send", "/demo/none", "1"); code != "not_found" {
 		t.Errorf("sent to nobody: %s", code)
