@@ -315,6 +315,21 @@ func (c *Core) Block(id Digest) *Block {
 	return nil
 }
 
+// Unexecuted returns the blocks that are held here and not executed yet, by id. A replica has vouched for what those name
+// that it voted for, for as long as their worker or a leader takes to have them ordered.
+func (c *Core) Unexecuted() map[Digest]*Block {
+	out := map[Digest]*Block{}
+	for _, l := range c.lanes {
+		for id, s := range l.blocks {
+			out[id] = s.block
+		}
+		for _, s := range l.pending {
+			out[s.id] = s.block
+		}
+	}
+	return out
+}
+
 // emitWants asks for what has been missing for a while: blocks by id, and decisions when others are ahead.
 func (c *Core) emitWants() {
 	ids := make([]Digest, 0, len(c.wants))

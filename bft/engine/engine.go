@@ -23,8 +23,8 @@ const (
 	tickEvery = 10 * time.Millisecond
 	// rotateBytes is the length at which the vote log is begun anew.
 	rotateBytes = 64 << 20
-	// sweepEvery is how often attachments whose time is over are dropped.
-	sweepEvery = time.Minute
+	// sweepEvery is how often attachments whose time is over are dropped; sweepPause how soon again where there is no room.
+	sweepEvery, sweepPause = time.Minute, time.Second
 )
 
 // event is one thing for the loop: a checked message, a block to be stored only, or an executed cut.
@@ -66,6 +66,7 @@ type Engine struct {
 	exec    execQueue
 	fetch   fetcher
 	running atomic.Bool
+	crowded atomic.Bool // an attachment found no room
 
 	mu       sync.Mutex
 	failure  error
@@ -256,14 +257,28 @@ func (e *Engine) loop() {
 			e.fail(err)
 			return
 		}
-		if now.Sub(sweep) > sweepEvery {
+		if d := now.Sub(sweep); d > sweepEvery || d > sweepPause && e.crowded.Swap(false) {
 			sweep = now
-			if _, err := e.ledger.SweepAttachments(now); err != nil {
+			if _, err := e.ledger.SweepAttachments(now, e.vouchedFor()); err != nil {
 				e.fail(err)
 				return
 			}
 		}
 	}
+}
+
+// vouchedFor returns the attachments that blocks name which are not executed yet. However long a worker or leader holds
+// such a block back, once it is ordered all replicas need them, and may have nowhere else to get them.
+func (e *Engine) vouchedFor() map[bft.Digest]bool {
+	out := map[bft.Digest]bool{}
+	for _, b := range e.core.Unexecuted() {
+		for _, tx := range b.Transactions {
+			for _, a := range e.cfg.Application.Attachments(tx) {
+				out[a.ID] = true
+			}
+		}
+	}
+	return out
 }
 
 func (e *Engine) take(ev event) {

@@ -124,36 +124,49 @@ func (e *Engine) executeOne(d bft.Delivery, attached map[bft.Sequence][]bft.Dige
 		}
 		return executed{seq, last}, nil
 	}
-	ids, err := e.needAttachments(d)
-	var r Executed
-	switch {
-	case err == nil:
-		attached[seq] = ids
-		r, err = e.cfg.Application.Execute(e.ctx, e.decided(d))
-	case errors.Is(err, errGone):
-		r, err = e.replayCut(d)
+	for {
+		r, err := e.executeCut(d, attached)
+		switch {
+		case err == nil && !r.StateRoot.Defined():
+			return executed{}, fmt.Errorf("execute cut %d: the application gave no state root", seq)
+		case err == nil:
+			return executed{seq, r}, nil
+		case e.ctx.Err() != nil || !errors.Is(err, errMissing):
+			return executed{}, fmt.Errorf("execute cut %d: %w", seq, err)
+		}
+		e.log.Warn("what execution needs is with nobody who answers; asking again", "sequence", seq, "error", err)
+		if err := e.pause(); err != nil {
+			return executed{}, err
+		}
 	}
-	if err != nil {
-		return executed{}, fmt.Errorf("execute cut %d: %w", seq, err)
-	}
-	if !r.StateRoot.Defined() {
-		return executed{}, fmt.Errorf("execute cut %d: the application gave no state root", seq)
-	}
-	return executed{seq, r}, nil
 }
 
-// errGone says that nobody keeps a cut's attachments any longer.
-var errGone = errors.New("the attachments of a cut that is executed long since are gone")
+// errMissing says that neither a cut's attachments nor another replica's record of it were to be had this time.
+var errMissing = errors.New("the attachments of a cut are not to be had")
 
-// needAttachments gets the attachments of a decided cut, however long it takes: the votes for its blocks vouch for them.
-// Only those of a cut that is older than others keep them can be gone.
+// executeCut executes a cut with its attachments: the votes for its blocks vouch for them. Of a cut that others executed
+// long ago they may be gone for good, which only its record and certified root can tell from their being out of reach for a
+// while; so where they are not to be had, the record is asked for.
+func (e *Engine) executeCut(d bft.Delivery, attached map[bft.Sequence][]bft.Digest) (Executed, error) {
+	ids, err := e.needAttachments(d)
+	if err == nil {
+		attached[d.Decision.Cut.Sequence] = ids
+		return e.cfg.Application.Execute(e.ctx, e.decided(d))
+	}
+	r, e2 := e.replayCut(d)
+	if e2 != nil {
+		return r, fmt.Errorf("%w: %w; nor can it be replayed: %w", errMissing, err, e2)
+	}
+	return r, nil
+}
+
+// needAttachments gets the attachments of a decided cut.
 func (e *Engine) needAttachments(d bft.Delivery) (ids []bft.Digest, err error) {
-	old := e.cfg.Now().Sub(time.Unix(0, int64(d.Decision.Cut.Time))) > e.cfg.KeepAttachments
 	for _, b := range d.Blocks {
 		for _, tx := range b.Transactions {
 			for _, a := range e.cfg.Application.Attachments(tx) {
-				if err := e.needAttachment(a, b, d.Decision.Cut.Sequence, old); err != nil {
-					return nil, err
+				if err := e.needAttachment(a, b); err != nil {
+					return nil, fmt.Errorf("attachment %s: %w", a.ID, err)
 				}
 				ids = append(ids, a.ID)
 			}
@@ -162,27 +175,13 @@ func (e *Engine) needAttachments(d bft.Delivery) (ids []bft.Digest, err error) {
 	return ids, nil
 }
 
-func (e *Engine) needAttachment(a bft.Attachment, b *bft.Block, seq bft.Sequence, old bool) error {
-	for !e.ledger.HasAttachment(a) {
-		ctx, cancel := context.WithTimeout(e.ctx, attachmentPatience)
-		err := e.fetchAttachment(ctx, a, int(b.SignedHeader.Header.Worker))
-		cancel()
-		if err == nil {
-			break
-		}
-		if e.ctx.Err() != nil {
-			return e.ctx.Err()
-		}
-		if old {
-			return errGone
-		}
-		e.log.Warn("an attachment that execution needs is with nobody who answers; asking again",
-			"attachment", a.ID, "sequence", seq, "error", err)
-		if err := e.pause(); err != nil {
-			return err
-		}
+func (e *Engine) needAttachment(a bft.Attachment, b *bft.Block) error {
+	if e.ledger.HasAttachment(a) {
+		return nil
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(e.ctx, attachmentPatience)
+	defer cancel()
+	return e.fetchAttachment(ctx, a, int(b.SignedHeader.Header.Worker))
 }
 
 // pause lets a second pass between two rounds of asking.
@@ -195,32 +194,20 @@ func (e *Engine) pause() error {
 	}
 }
 
-// replayCut executes a cut without its attachments, by another node's record and the root that a quorum signed. It asks for
-// as long as it takes: without the cut this replica can do nothing.
+// replayCut executes a cut without its attachments, by another node's record and the root that a quorum signed.
 func (e *Engine) replayCut(d bft.Delivery) (r Executed, err error) {
 	seq := d.Decision.Cut.Sequence
-	for {
-		ctx, cancel := context.WithTimeout(e.ctx, attachmentPatience)
-		root, err := e.certifiedRoot(ctx, seq)
-		if err == nil {
-			err = e.ask(ctx, e.others(0), request{Kind: requestRecord, First: seq}, MaxResponseBytes, func(answer []byte) (err error) {
-				r, err = e.cfg.Application.Replay(e.ctx, e.decided(d), answer, root)
-				return err
-			})
-		}
-		cancel()
-		if err == nil {
-			return r, nil
-		}
-		if e.ctx.Err() != nil {
-			return r, e.ctx.Err()
-		}
-		e.log.Warn("a cut whose attachments are gone cannot be replayed from what others answer; asking again",
-			"sequence", seq, "error", err)
-		if err := e.pause(); err != nil {
-			return r, err
-		}
+	ctx, cancel := context.WithTimeout(e.ctx, attachmentPatience)
+	defer cancel()
+	root, err := e.certifiedRoot(ctx, seq)
+	if err != nil {
+		return r, err
 	}
+	err = e.ask(ctx, e.others(0), request{Kind: requestRecord, First: seq}, MaxResponseBytes, func(answer []byte) (err error) {
+		r, err = e.cfg.Application.Replay(e.ctx, e.decided(d), answer, root)
+		return err
+	})
+	return r, err
 }
 
 // certifiedRoot returns the state root of a sequence number that a quorum signed, from the store or from others.

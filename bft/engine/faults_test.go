@@ -160,7 +160,7 @@ func TestReplicaCatchesUpWithoutAttachments(t *testing.T) {
 	}
 	head := c.engines[0].Head().Sequence
 	for _, i := range []int{0, 1, 2} {
-		if n, err := c.engines[i].ledger.SweepAttachments(time.Now().Add(1000 * time.Hour)); err != nil || n != 3 {
+		if n, err := c.engines[i].ledger.SweepAttachments(time.Now().Add(1000*time.Hour), nil); err != nil || n != 3 {
 			t.Fatalf("replica %d dropped %d attachments, %v", i, n, err)
 		}
 	}

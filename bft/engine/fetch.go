@@ -278,7 +278,7 @@ func (e *Engine) examineBlock(b *bft.Block) error {
 			return fmt.Errorf("a transaction names %d attachments", len(named))
 		}
 		for _, a := range named {
-			if e.ledger.HasAttachment(a) {
+			if e.holdAttachment(a) {
 				continue
 			}
 			if err := e.fetchAttachment(ctx, a, int(b.SignedHeader.Header.Worker)); err != nil {

@@ -166,7 +166,7 @@ func (e *Engine) takeAttachments(tx []byte, given map[bft.Digest][]byte) error {
 		if a.Length > wal.MaxAttachmentBytes {
 			return fmt.Errorf("%w: an attachment of %d bytes, at most %d are allowed", ErrRefused, a.Length, wal.MaxAttachmentBytes)
 		}
-		if e.ledger.HasAttachment(a) {
+		if e.holdAttachment(a) {
 			continue
 		}
 		data, ok := given[a.ID]
@@ -185,8 +185,16 @@ func (e *Engine) takeAttachments(tx []byte, given map[bft.Digest][]byte) error {
 
 func (e *Engine) putAttachment(data []byte) error {
 	err := e.ledger.PutAttachment(data, e.cfg.Now().Add(unexecutedAttachmentsKept))
-	if errors.Is(err, wal.ErrStore) {
+	switch {
+	case errors.Is(err, wal.ErrStore):
 		e.fail(err)
+	case errors.Is(err, wal.ErrAttachmentsFull):
+		e.crowded.Store(true)
 	}
 	return err
+}
+
+// holdAttachment says whether an attachment is held already, and keeps it for the block that is to name it.
+func (e *Engine) holdAttachment(a bft.Attachment) bool {
+	return e.ledger.HoldAttachment(a, e.cfg.Now().Add(unexecutedAttachmentsKept))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sort"
 	"sync"
 	"time"
 
@@ -21,6 +22,8 @@ const (
 	MaxAttachmentBytes = 4 << 20
 	// MaxAttachmentsBytes bounds all attachments held, so that they cannot fill the disk.
 	MaxAttachmentsBytes = 2 << 30
+	// crowdedBytes is from where on those that have been executed go before their time.
+	crowdedBytes = MaxAttachmentsBytes / 4 * 3
 )
 
 // ErrAttachmentsFull is returned when no more attachments can be held.
@@ -32,11 +35,13 @@ type attachments struct {
 	mu      sync.Mutex
 	held    map[bft.Digest]heldAttachment
 	bytes   int64
+	crowded int64 // crowdedBytes, or less in tests
 }
 
 type heldAttachment struct {
-	length uint32
-	until  int64 // ns since the epoch
+	length   uint32
+	until    int64 // ns since the epoch
+	executed bool  // since the start, and not held for another block since; not on disk
 }
 
 func (h heldAttachment) encode() []byte {
@@ -44,7 +49,7 @@ func (h heldAttachment) encode() []byte {
 }
 
 func (a *attachments) loadAttachments(db *leveldb.DB) error {
-	a.held = map[bft.Digest]heldAttachment{}
+	a.held, a.crowded = map[bft.Digest]heldAttachment{}, crowdedBytes
 	it := db.NewIterator(util.BytesPrefix([]byte{'x'}), nil)
 	defer it.Release()
 	for it.Next() {
@@ -52,7 +57,7 @@ func (a *attachments) loadAttachments(db *leveldb.DB) error {
 		if len(k) != 33 || len(v) != 12 {
 			return fmt.Errorf("the ledger store is damaged: an attachment's entry is malformed")
 		}
-		h := heldAttachment{binary.BigEndian.Uint32(v), int64(binary.BigEndian.Uint64(v[4:]))}
+		h := heldAttachment{length: binary.BigEndian.Uint32(v), until: int64(binary.BigEndian.Uint64(v[4:]))}
 		a.held[bft.Digest(k[1:])] = h
 		a.bytes += int64(h.length)
 	}
@@ -67,13 +72,27 @@ func (l *Ledger) HasAttachment(a bft.Attachment) bool {
 	return ok && h.length == a.Length
 }
 
+// HoldAttachment says whether an attachment is held, and if so keeps it at least until a time, whatever executed it before:
+// a vote for another block that names it vouches for it again.
+func (l *Ledger) HoldAttachment(a bft.Attachment, until time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h, ok := l.held[a.ID]
+	if !ok || h.length != a.Length {
+		return false
+	}
+	h.until, h.executed = max(h.until, until.UnixNano()), false
+	l.held[a.ID] = h
+	return true
+}
+
 // PutAttachment stores bytes under their digest and keeps them at least until a time. It is durable when it returns.
 func (l *Ledger) PutAttachment(data []byte, until time.Time) error {
 	if len(data) > MaxAttachmentBytes {
 		return fmt.Errorf("an attachment of %d bytes: at most %d are allowed", len(data), MaxAttachmentBytes)
 	}
 	id := bft.Digest(sha256.Sum256(data))
-	h := heldAttachment{uint32(len(data)), until.UnixNano()}
+	h := heldAttachment{length: uint32(len(data)), until: until.UnixNano()}
 	l.mu.Lock()
 	_, have := l.held[id]
 	full := l.bytes+int64(len(data)) > MaxAttachmentsBytes
@@ -102,7 +121,7 @@ func (l *Ledger) PutAttachment(data []byte, until time.Time) error {
 // Attachment returns an attachment's bytes.
 func (l *Ledger) Attachment(id bft.Digest) ([]byte, error) { return l.get(named('a', id)) }
 
-// KeepAttachment sets until when an attachment is kept.
+// KeepAttachment sets until when an attachment is kept that has been executed. Where room is scarce it goes earlier.
 func (l *Ledger) KeepAttachment(id bft.Digest, until time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -110,7 +129,7 @@ func (l *Ledger) KeepAttachment(id bft.Digest, until time.Time) error {
 	if !ok {
 		return nil
 	}
-	h.until = until.UnixNano()
+	h.until, h.executed = until.UnixNano(), true
 	if err := l.db.Put(named('x', id), h.encode(), nil); err != nil {
 		return fmt.Errorf("%w: %w", ErrStore, err)
 	}
@@ -118,29 +137,45 @@ func (l *Ledger) KeepAttachment(id bft.Digest, until time.Time) error {
 	return nil
 }
 
-// SweepAttachments drops attachments whose time is over and returns how many.
-func (l *Ledger) SweepAttachments(now time.Time) (int, error) {
+// SweepAttachments drops attachments whose time is over, and where the store is crowded, executed ones, those first whose
+// time is over first. What is needed stays whatever its time. It returns how many went.
+func (l *Ledger) SweepAttachments(now time.Time, needed map[bft.Digest]bool) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	batch, n := new(leveldb.Batch), 0
-	var gone []bft.Digest
+	var gone, executed []bft.Digest
+	left := l.bytes
 	for id, h := range l.held {
-		if h.until < now.UnixNano() {
-			batch.Delete(named('a', id))
-			batch.Delete(named('x', id))
+		switch {
+		case needed[id]:
+		case h.until < now.UnixNano():
 			gone = append(gone, id)
-			n++
+			left -= int64(h.length)
+		case h.executed:
+			executed = append(executed, id)
 		}
 	}
-	if n == 0 {
+	sort.Slice(executed, func(i, j int) bool { return l.held[executed[i]].until < l.held[executed[j]].until })
+	for _, id := range executed {
+		if left <= l.crowded {
+			break
+		}
+		gone = append(gone, id)
+		left -= int64(l.held[id].length)
+	}
+	if len(gone) == 0 {
 		return 0, nil
+	}
+	batch := new(leveldb.Batch)
+	for _, id := range gone {
+		batch.Delete(named('a', id))
+		batch.Delete(named('x', id))
 	}
 	if err := l.db.Write(batch, nil); err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	for _, id := range gone {
-		l.bytes -= int64(l.held[id].length)
 		delete(l.held, id)
 	}
-	return n, nil
+	l.bytes = left
+	return len(gone), nil
 }

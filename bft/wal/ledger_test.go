@@ -103,13 +103,13 @@ func TestAttachmentsAreKeptAndSwept(t *testing.T) {
 	if err := l.KeepAttachment(id, now.Add(3*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := l.SweepAttachments(now.Add(150 * time.Minute)); n != 1 || err != nil {
+	if n, err := l.SweepAttachments(now.Add(150*time.Minute), nil); n != 1 || err != nil {
 		t.Errorf("%d swept, %v", n, err)
 	}
 	if b, err := l.Attachment(id); err != nil || !bytes.Equal(b, one) {
 		t.Errorf("what was kept: %q, %v", b, err)
 	}
-	if n, err := l.SweepAttachments(now.Add(4 * time.Hour)); n != 1 || err != nil {
+	if n, err := l.SweepAttachments(now.Add(4*time.Hour), nil); n != 1 || err != nil {
 		t.Errorf("%d swept, %v", n, err)
 	}
 	if _, err := l.Attachment(id); !errors.Is(err, ErrNotFound) {
