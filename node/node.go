@@ -61,6 +61,7 @@ type Node struct {
 	app      *application
 	host     *p2p.Host
 	net      *transport
+	frames   atomic.Pointer[transport] // net, for callbacks that may come before it is there
 	engine   *engine.Engine
 	rpc      *rpc.Server
 	health   *http.Server
@@ -244,7 +245,7 @@ func (n *Node) openNetwork(ctx context.Context, key ed25519.PrivateKey) error {
 		HostKey: hk, Chain: n.chain, Listen: c.Listen, Announce: c.Announce, Bootstrap: c.Bootstrap, Server: c.DHTServer,
 		AllowPrivate: c.AllowPrivate, Relay: c.Relay, RelayService: c.DHTServer && c.Relay, HolePunch: c.HolePunching, AutoNAT: c.AutoNAT, Reachability: reach,
 		PeerStore: n.opt.Home.Path("data", "peers"), Validators: func() []peer.ID { return ids },
-		Limits: p2p.Limits{Connections: c.MaxPeers, MaxGossip: 2 * bft.MaxFrameBytes}, Registerer: n.registry, Logger: n.log,
+		PeerChange: n.onPeer, Limits: p2p.Limits{Connections: c.MaxPeers, MaxGossip: 2 * bft.MaxFrameBytes}, Registerer: n.registry, Logger: n.log,
 	})
 	if err != nil {
 		return err
@@ -253,7 +254,15 @@ func (n *Node) openNetwork(ctx context.Context, key ed25519.PrivateKey) error {
 		return err
 	}
 	n.net, err = newTransport(n.ctx, n.host, n.peers, n.names[n.host.ID()] != "", n.log)
+	n.frames.Store(n.net)
 	return err
+}
+
+// onPeer is told who comes and goes.
+func (n *Node) onPeer(id peer.ID, connected bool) {
+	if t := n.frames.Load(); t != nil && connected && n.names[id] == "" {
+		t.newcomer()
+	}
 }
 
 func (n *Node) openEngine(key ed25519.PrivateKey) error {

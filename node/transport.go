@@ -1,10 +1,13 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -20,6 +23,12 @@ const (
 	protocolFetch = "fetch"
 	// maxFetchRequest bounds a request: a kind and an id, or a range of sequence numbers.
 	maxFetchRequest = 4 << 10
+	// topicStatus carries the validators' signed word of where they stand to those who only follow: on an idle ledger
+	// nothing else would tell one that came late that there is something to fetch.
+	topicStatus = "status"
+	maxStatus   = 1 << 10
+	// statusEvery is how often an unchanged status is published: p2p takes the same bytes 16 times in two minutes.
+	statusEvery = 10 * time.Second
 	// maxFetchResponse bounds an answer, an attachment or a range of cuts. The engine's bound is the length that p2p's
 	// frames no longer have, one byte more than the longest.
 	maxFetchResponse = engine.MaxResponseBytes - 1
@@ -36,6 +45,10 @@ type transport struct {
 	log    *slog.Logger
 	ctx    context.Context
 	engine atomic.Pointer[engine.Engine] // set once, before frames matter
+
+	statusMu   sync.Mutex
+	statusSent []byte    // what was published last
+	statusAt   time.Time // and when; zero when somebody new is there
 }
 
 // validatorTopics are the topics that only validators may join; the others carry what followers live on.
@@ -60,10 +73,22 @@ func newTransport(ctx context.Context, host *p2p.Host, peers map[bft.ValidatorID
 		}
 		t.topics[name] = topic
 	}
+	status, err := host.Join(topicStatus, false, maxStatus,
+		func(_ peer.ID, data []byte) p2p.Verdict {
+			if bft.PeekKind(data) != bft.KindStatus {
+				return p2p.Reject
+			}
+			return t.check(engine.TopicConsensus, data)
+		},
+		func(from peer.ID, data []byte) { t.deliver(from, engine.TopicConsensus, data) })
+	if err != nil {
+		return nil, fmt.Errorf("join topic %s: %w", topicStatus, err)
+	}
+	t.topics[topicStatus] = status
 	if err := host.HandleMessage(protocolFrame, bft.MaxBlockBytes+1<<10, func(from peer.ID, data []byte) { t.deliver(from, "", data) }); err != nil {
 		return nil, err
 	}
-	err := host.Handle(protocolFetch, p2p.StreamLimits{MaxRequest: maxFetchRequest, MaxResponse: maxFetchResponse}, t.serve)
+	err = host.Handle(protocolFetch, p2p.StreamLimits{MaxRequest: maxFetchRequest, MaxResponse: maxFetchResponse}, t.serve)
 	return t, err
 }
 
@@ -103,6 +128,7 @@ func (t *transport) Broadcast(topic string, frame []byte) {
 			all = false
 		}
 	}
+	t.tellFollowers(frame)
 	tp := t.topics[topic]
 	if tp == nil || (all && validatorTopics[topic]) {
 		return
@@ -112,8 +138,35 @@ func (t *transport) Broadcast(topic string, frame []byte) {
 	}
 }
 
+// tellFollowers publishes a status when it says something new, when somebody new is there, and now and then.
+func (t *transport) tellFollowers(frame []byte) {
+	if bft.PeekKind(frame) != bft.KindStatus {
+		return
+	}
+	t.statusMu.Lock()
+	due := !bytes.Equal(frame, t.statusSent) || time.Since(t.statusAt) >= statusEvery
+	if due {
+		t.statusSent, t.statusAt = frame, time.Now()
+	}
+	t.statusMu.Unlock()
+	if !due {
+		return
+	}
+	if err := t.topics[topicStatus].Publish(t.ctx, frame); err != nil && t.ctx.Err() == nil {
+		t.log.Debug("publish", "topic", topicStatus, "error", err)
+	}
+}
+
+// newcomer makes the next status go out to a peer that has just come.
+func (t *transport) newcomer() {
+	t.statusMu.Lock()
+	defer t.statusMu.Unlock()
+	t.statusAt = time.Time{}
+}
+
 // Send implements engine.Transport.
 func (t *transport) Send(to bft.ValidatorID, frame []byte) {
+	t.tellFollowers(frame)
 	if id, ok := t.peers[to]; ok && id != t.self {
 		_ = t.host.Send(id, protocolFrame, frame) // best effort: the engine repeats what matters
 	}

@@ -223,8 +223,11 @@ func TestFollower(t *testing.T) {
 	c.gen.Validators = c.gen.Validators[:1]
 	c.role = func(i int) string { return []string{"validator", "replica"}[i] }
 	c.start(0)
-	c.start(1)
 	r := c.do(0, &lockspace.Put{Path: "/f", Content: []byte("x")})
+	// It comes when the ledger is idle: nothing but a status tells it that there is something to fetch.
+	c.start(1)
+	c.await(1, r.Sequence)
+	r = c.do(0, &lockspace.Put{Path: "/g", Content: []byte("y")})
 	c.await(1, r.Sequence)
 	b := backend{c.nodes[1]}
 	if got, err := b.Get(t.Context(), api.PathParams{Path: "/f"}); err != nil || string(got.Data) != "x" {
