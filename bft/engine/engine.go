@@ -21,7 +21,7 @@ const (
 	turn = 512
 	// tickEvery is how often the core's clock moves when nothing happens.
 	tickEvery = 10 * time.Millisecond
-	// rotateBytes is the length at which the vote log is begun anew.
+	// rotateBytes is the length at which the vote log is begun anew, unless what must stay is more than half of it.
 	rotateBytes = 64 << 20
 	// sweepEvery is how often attachments whose time is over are dropped; sweepPause how soon again where there is no room.
 	sweepEvery, sweepPause = time.Minute, time.Second
@@ -47,21 +47,22 @@ type executed struct {
 
 // Engine is one running replica.
 type Engine struct {
-	cfg     Config
-	com     *bft.Committee
-	coreCfg bft.Config
-	core    *bft.Core // of the loop alone
-	votes   *wal.Log  // of the loop alone
-	ledger  *wal.Ledger
-	log     *slog.Logger
-	frames  *frames
-	pool    mempool
-	events  chan event
-	kick    chan struct{}
-	lookups chan lookup
-	stopped chan struct{}
-	counts  counters
-	wg      sync.WaitGroup
+	cfg      Config
+	com      *bft.Committee
+	coreCfg  bft.Config
+	core     *bft.Core // of the loop alone
+	votes    *wal.Log  // of the loop alone
+	rotateAt int64     // length of votes; of the loop alone
+	ledger   *wal.Ledger
+	log      *slog.Logger
+	frames   *frames
+	pool     mempool
+	events   chan event
+	kick     chan struct{}
+	lookups  chan lookup
+	stopped  chan struct{}
+	counts   counters
+	wg       sync.WaitGroup
 
 	exec    execQueue
 	fetch   fetcher
@@ -91,6 +92,7 @@ func Open(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{cfg: cfg, com: com, coreCfg: cfg.core(com), log: cfg.Logger, frames: newFrames(),
 		events: make(chan event, inbox), kick: make(chan struct{}, 1), lookups: make(chan lookup), stopped: make(chan struct{})}
+	e.rotateAt = rotateBytes
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.exec.init()
 	e.fetch.init(com)
@@ -324,6 +326,9 @@ func (e *Engine) makeBlocks(now time.Time) (taken []*pendingTx, wait time.Durati
 			e.fail(fmt.Errorf("make a block: %w", err))
 			return taken, 0
 		}
+		for _, p := range list {
+			p.tx = nil // the mempool remembers for long that it had it, and needs no bytes for that
+		}
 		taken = append(taken, list...)
 	}
 }
@@ -367,12 +372,18 @@ func (e *Engine) settle(taken []*pendingTx) error {
 	if out.Halt != nil {
 		return out.Halt
 	}
-	if e.votes.Size() > rotateBytes {
-		records, err := e.core.Checkpoint()
-		if err != nil {
-			return err
-		}
-		return e.votes.Rotate(records)
+	if e.votes.Size() <= e.rotateAt {
+		return nil
 	}
-	return nil
+	records, err := e.core.Checkpoint()
+	if err != nil {
+		return err
+	}
+	err = e.votes.Rotate(records)
+	e.rotateAt = nextRotation(e.votes.Size())
+	return err
 }
+
+// nextRotation is the length at which a vote log that was just begun with some bytes is begun anew. Where much waits to be
+// ordered or executed, that is twice as much, so that writing it again costs no more than writing it once did.
+func nextRotation(size int64) int64 { return max(rotateBytes, 2*size) }

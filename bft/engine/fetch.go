@@ -24,12 +24,12 @@ const (
 	rangeCuts = 512
 	// requestPatience is how long one node is asked before the next.
 	requestPatience = 3 * time.Second
-	// fetchers bounds the requests of this node under way.
-	fetchers = 16
-	// examiners bounds the blocks that are examined at once.
-	examiners = 8
-	// examineQueue bounds the blocks that wait for it.
-	examineQueue = 256
+	// fetchers bounds the blocks of one lane that are asked for at once.
+	fetchers = 4
+	// examiners bounds the blocks of one lane that are examined at once, examineQueue those that wait for it. Each lane has
+	// its own, so that a worker whose blocks name what nobody has keeps nobody else's waiting.
+	examiners    = 2
+	examineQueue = 2 * bft.MaxLaneBlocks
 )
 
 // The kinds of requests.
@@ -67,15 +67,19 @@ type fetcher struct {
 	busy      map[bft.Digest]bool // blocks and attachments being fetched
 	examining map[bft.Digest]bool
 	ranging   bool
-	slots     chan struct{}
-	examine   chan struct{}
-	queued    int
+	lanes     []laneSlots // by worker
 }
 
-func (f *fetcher) init(*bft.Committee) {
+type laneSlots struct {
+	fetch, examine chan struct{}
+	queued         int
+}
+
+func (f *fetcher) init(com *bft.Committee) {
 	f.busy, f.examining = map[bft.Digest]bool{}, map[bft.Digest]bool{}
-	f.slots = make(chan struct{}, fetchers)
-	f.examine = make(chan struct{}, examiners)
+	for range com.Size() {
+		f.lanes = append(f.lanes, laneSlots{fetch: make(chan struct{}, fetchers), examine: make(chan struct{}, examiners)})
+	}
 }
 
 // spawn runs f unless the engine has stopped; Run waits for it.
@@ -107,14 +111,15 @@ func (e *Engine) want(w bft.Want) {
 	}
 	f.mu.Unlock()
 	e.spawn(func() {
-		f.slots <- struct{}{}
 		var err error
 		if w.First > 0 {
 			err = e.fetchRange(e.ctx, w)
 		} else {
+			slots := f.lanes[w.Worker].fetch
+			slots <- struct{}{}
 			err = e.fetchBlock(e.ctx, w)
+			<-slots
 		}
-		<-f.slots
 		f.mu.Lock()
 		if w.First > 0 {
 			f.ranging = false
@@ -242,21 +247,22 @@ func (e *Engine) others(first int) []int {
 func (e *Engine) examine(v bft.Verified, b *bft.Block) {
 	f := &e.fetch
 	id := b.ID()
+	lane := &f.lanes[b.SignedHeader.Header.Worker]
 	f.mu.Lock()
-	if f.examining[id] || f.queued >= examineQueue {
+	if f.examining[id] || lane.queued >= examineQueue {
 		f.mu.Unlock()
 		return
 	}
 	f.examining[id] = true
-	f.queued++
+	lane.queued++
 	f.mu.Unlock()
 	e.spawn(func() {
-		f.examine <- struct{}{}
+		lane.examine <- struct{}{}
 		err := e.examineBlock(b)
-		<-f.examine
+		<-lane.examine
 		f.mu.Lock()
 		delete(f.examining, id)
-		f.queued--
+		lane.queued--
 		f.mu.Unlock()
 		if err != nil {
 			e.log.Debug("a block that this replica does not vote for", "worker", b.SignedHeader.Header.Worker,

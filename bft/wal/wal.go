@@ -210,7 +210,28 @@ func appendUnit(buf []byte, serial uint64, at int64, records []bft.Record) ([]by
 	return buf, nil
 }
 
-// Append writes records as one unit and returns when they are durable. No records cost nothing.
+// appendUnits encodes records as units to the end of buf, which stands at a byte of a segment: as one, or as several where
+// they are too much for one. Of several, a crash may leave the first alone: the log of a replica that came no further.
+func appendUnits(buf []byte, serial uint64, start int64, records []bft.Record) (_ []byte, err error) {
+	for len(records) > 0 {
+		n := unitOf(records)
+		if buf, err = appendUnit(buf, serial, start+int64(len(buf)), records[:n]); err != nil {
+			return nil, err
+		}
+		records = records[n:]
+	}
+	return buf, nil
+}
+
+// unitOf is how many of the records, one at least, make a unit that is well within its bound.
+func unitOf(records []bft.Record) (n int) {
+	for bytes := 0; n < len(records) && (n == 0 || bytes+len(records[n].Data) < MaxUnitBytes/4); n++ {
+		bytes += len(records[n].Data) + 5
+	}
+	return n
+}
+
+// Append writes records and returns when they are durable. No records cost nothing.
 func (l *Log) Append(records []bft.Record) error {
 	if l.failed != nil {
 		return l.failed
@@ -218,7 +239,7 @@ func (l *Log) Append(records []bft.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	buf, err := appendUnit(l.buf[:0], l.serial, l.size, records)
+	buf, err := appendUnits(l.buf[:0], l.serial, l.size, records)
 	if err != nil {
 		return l.fail(err)
 	}
@@ -249,18 +270,9 @@ func (l *Log) Rotate(records []bft.Record) error {
 	buf = append(buf, magic...)
 	buf = binary.LittleEndian.AppendUint32(buf, version)
 	buf = binary.LittleEndian.AppendUint64(buf, serial)
-	// One unit for each few records keeps every unit within its bound.
-	for len(records) > 0 {
-		n, bytes := 0, 0
-		for n < len(records) && (n == 0 || bytes+len(records[n].Data) < MaxUnitBytes/4) {
-			bytes += len(records[n].Data) + 5
-			n++
-		}
-		var err error
-		if buf, err = appendUnit(buf, serial, int64(len(buf)), records[:n]); err != nil {
-			return l.fail(err)
-		}
-		records = records[n:]
+	buf, err := appendUnits(buf, serial, 0, records)
+	if err != nil {
+		return l.fail(err)
 	}
 	name := filepath.Join(l.dir, segmentName(serial))
 	temp := name + ".new"
