@@ -39,6 +39,7 @@ func (c *Core) repeat() {
 		}
 	}
 	c.repeatLane(old)
+	c.remindLeader(old)
 	if st := c.states[c.executed]; st != nil && st.own != nil && st.cert == nil {
 		c.send(Everyone, st.own)
 	}
@@ -60,6 +61,17 @@ func (c *Core) repeatLane(old func(LedgerTime) bool) {
 	for h := from; h <= l.voted.Height && h < from+blocksRepeated; h++ {
 		if s := byHeight[h]; s != nil && old(s.at) {
 			c.sendFrame(Everyone, s.frame)
+		}
+	}
+}
+
+// remindLeader hands the leader the certificates that wait. A worker that keeps its own from the leader alone could
+// otherwise have leader after leader replaced for proposing nothing.
+func (c *Core) remindLeader(old func(LedgerTime) bool) {
+	leader := c.com.Leader(c.view)
+	for i, l := range c.lanes {
+		if i != c.self && l.waiting != 0 && old(l.waiting) && !c.changing {
+			c.send(leader, l.cert)
 		}
 	}
 }
