@@ -213,6 +213,16 @@ func (c *cell) await(i int, seq uint64) {
 	}
 }
 
+// settle waits until all running nodes have executed a sequence.
+func (c *cell) settle(seq uint64) {
+	c.t.Helper()
+	for i, n := range c.nodes {
+		if n != nil {
+			c.await(i, seq)
+		}
+	}
+}
+
 func TestSingleNode(t *testing.T) {
 	c := newCell(t, 1)
 	c.start(0)

@@ -39,11 +39,7 @@ func (w *machineWorld) create(i int) {
 	if !r.OK {
 		c.t.Fatalf("%+v", r)
 	}
-	for j, n := range c.nodes {
-		if n != nil {
-			c.await(j, r.Sequence)
-		}
-	}
+	c.settle(r.Sequence)
 }
 
 // proof makes what an honest prover would, changed by spoil.
@@ -163,9 +159,11 @@ func TestMachineOverRPC(t *testing.T) {
 		}
 	}
 	// On the ledger a lie renews nothing and drains the allowance.
-	if r := w.renew(0, 1, func(v *lockspace.Verdict) { v.S0 = lockspace.FeltOf(99) }); r.OK || r.Code != string(lockspace.CodeProof) {
-		t.Errorf("%+v", r)
+	lie := w.renew(0, 1, func(v *lockspace.Verdict) { v.S0 = lockspace.FeltOf(99) })
+	if lie.OK || lie.Code != string(lockspace.CodeProof) {
+		t.Errorf("%+v", lie)
 	}
+	c.settle(lie.Sequence)
 	if a, err := cl.Account(ctx, keyfile.Text(keyfile.Public(c.key))); err != nil || a.Accounts[0].Used["proofs"] < 8 {
 		t.Errorf("%+v %v", a, err)
 	}
@@ -173,16 +171,14 @@ func TestMachineOverRPC(t *testing.T) {
 	if !renewed.OK {
 		t.Fatalf("%+v", renewed)
 	}
-	for i := range 4 {
-		c.await(i, renewed.Sequence)
-	}
+	c.settle(renewed.Sequence)
 	h, err := cl.Holder(ctx, w.path)
 	if err != nil || h.T != 20 || h.Holder != "12D3KooWholder" || h.Machine == "" || len(h.Addresses) != 1 {
 		t.Fatalf("%+v %v", h, err)
 	}
 	for _, ref := range []string{h.LockCID, h.Machine} {
-		if again, err := cl.Holder(ctx, ref); err != nil || again.Lock != w.path {
-			t.Errorf("by %s: %+v %v", ref, again, err)
+		if same, err := cl.Holder(ctx, ref); err != nil || same.Lock != w.path {
+			t.Errorf("by %s: %+v %v", ref, same, err)
 		}
 	}
 	if r, err := cl.CheckSequencer(ctx, h.Sequencer); err != nil || !r.Valid {
@@ -225,6 +221,16 @@ func TestMachineOverRPC(t *testing.T) {
 	if f, err := cl.Find(ctx, h.Program); err != nil || f.Kind != "program" || len(f.Holders) != 1 {
 		t.Fatalf("%+v %v", f, err)
 	}
+	// Validators announce what is held: a record in the DHT names one, and says that it is no holder.
+	for found := false; !found; {
+		f, err := cl.Find(ctx, h.Machine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range f.Providers {
+			found = found || (p.Validator != "" && !p.Checked)
+		}
+	}
 	// Nobody renews: by ledger time alone the lease ends, after cadence and grace, then the lock-delay; a successor goes on.
 	var seen []string
 	for _, kind := range []string{"lock_acquired", "lock_renewed", "lock_lost", "lock_free"} {
@@ -237,9 +243,11 @@ func TestMachineOverRPC(t *testing.T) {
 	if ctx.Err() != nil {
 		t.Fatalf("not all events came: %v", seen)
 	}
-	if r := w.acquire(3, 2); !r.OK {
-		t.Fatalf("take-over: %+v", r)
+	again := w.acquire(3, 2)
+	if !again.OK {
+		t.Fatalf("take-over: %+v", again)
 	}
+	c.settle(again.Sequence)
 	if s := c.nodes[3].app.State(); true {
 		if h, err := s.Holder(w.path); err != nil || h.Machine.T != 30 || h.Generation != 2 {
 			t.Errorf("%+v %v", h, err)

@@ -74,7 +74,7 @@ func (f *fake) Events(ctx context.Context, path string, from uint64, _ int) ([]a
 
 func options() Options {
 	return Options{Token: "secret", MaxInFlight: 4, MaxBatch: 3, MaxWatchers: 2, IdleTimeout: time.Minute, BodyTimeout: time.Minute,
-		CallTimeout: time.Minute, WriteTimeout: time.Minute, Origins: []string{"https://good"}, Registerer: prometheus.NewRegistry()}
+		CallTimeout: time.Minute, WriteTimeout: time.Minute, Origins: []string{"https://good"}, Registerer: nil}
 }
 
 func start(t testing.TB, opt Options) (*fake, *httptest.Server) {
@@ -423,4 +423,41 @@ func BenchmarkHolder(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+}
+
+// Who may call what: the token opens admin calls, from this host unless the operator says otherwise, and reads where
+// they are closed.
+func TestRights(t *testing.T) {
+	open, closed, remote := options(), options(), options()
+	closed.ReadToken, remote.RemoteAdmin = true, true
+	for _, c := range []struct {
+		opt          Options
+		token, local bool
+		name         string
+		want         bool
+	}{
+		{open, false, true, "lock.holder", true},
+		{open, false, true, "admin.readOnly", false},
+		{open, true, true, "admin.readOnly", true},
+		{open, true, false, "admin.readOnly", false},
+		{open, false, false, "admin.readOnly", false},
+		{remote, true, false, "admin.readOnly", true},
+		{remote, false, false, "admin.readOnly", false},
+		{closed, false, true, "lock.holder", false},
+		{closed, true, false, "lock.holder", true},
+	} {
+		s := New(&fake{}, c.opt)
+		err := s.allowed(&request{token: c.token, local: c.local}, c.name)
+		if (err == nil) != c.want || (err != nil && api.CodeOf(err) != api.CodeToken) {
+			t.Errorf("%+v: %v", c, err)
+		}
+		s.Close()
+	}
+	// Without a token of its own a server takes none.
+	opt := options()
+	opt.Token = ""
+	_, h := start(t, opt)
+	if _, got := post(t, h.URL, `{"id":1,"method":"admin.logLevel","params":["info"]}`, "Authorization", "Bearer "); !strings.Contains(got, "1007") {
+		t.Error(got)
+	}
 }
