@@ -27,6 +27,10 @@ const (
 	sweepEvery, sweepPause = time.Minute, time.Second
 )
 
+// clockBack is how far a clock may go back while a replica runs: the core holds its time until then, and longer than its
+// time-outs it must not.
+const clockBack = 10 * time.Second
+
 // event is one thing for the loop: a checked message, a block to be stored only, or an executed cut.
 type event struct {
 	v        bft.Verified
@@ -235,6 +239,7 @@ func (e *Engine) loop() {
 	gather := time.NewTimer(time.Hour)
 	defer gather.Stop()
 	sweep := e.cfg.Now()
+	latest := sweep.UnixNano()
 	for {
 		select {
 		case <-e.ctx.Done():
@@ -250,6 +255,13 @@ func (e *Engine) loop() {
 		case <-gather.C:
 		}
 		now := e.cfg.Now()
+		// By the wall clock: the difference of two readings in one process would hide a step.
+		if back := time.Duration(latest - now.UnixNano()); back > clockBack {
+			e.fail(fmt.Errorf("this host's clock went back by %s: see that it is right, and start again; until its clock is where it was "+
+				"a running replica could neither vote nor tell whether others are late", back.Round(time.Millisecond)))
+			return
+		}
+		latest = max(latest, now.UnixNano())
 		e.core.Tick(bft.LedgerTime(now.UnixNano()))
 		waiting, wait := e.makeBlocks(now)
 		if wait > 0 {
