@@ -133,7 +133,8 @@ func (e *Engine) open() (err error) {
 	return nil
 }
 
-// replay executes again what the ledger store has and the application has not.
+// replay executes again what the ledger store has and the application has not, up to a cut whose attachments are not here:
+// a replica that was stopped while it waited for them must come back to wait on, and only a running one can ask for them.
 func (e *Engine) replay(head bft.Sequence) error {
 	done, _ := e.cfg.Application.Executed()
 	for seq := done + 1; seq <= head; seq++ {
@@ -141,11 +142,27 @@ func (e *Engine) replay(head bft.Sequence) error {
 		if err != nil {
 			return fmt.Errorf("execute cut %d again: %w", seq, err)
 		}
+		if !e.holdsAttachments(d) {
+			return nil
+		}
 		if _, err := e.cfg.Application.Execute(e.ctx, e.decided(d)); err != nil {
 			return fmt.Errorf("execute cut %d again: %w", seq, err)
 		}
 	}
 	return nil
+}
+
+func (e *Engine) holdsAttachments(d bft.Delivery) bool {
+	for _, b := range d.Blocks {
+		for _, tx := range b.Transactions {
+			for _, a := range e.cfg.Application.Attachments(tx) {
+				if !e.ledger.HasAttachment(a) {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 // Run drives the replica until ctx ends, which gives nil, or until it must halt, which gives the reason: a failed disk,

@@ -70,6 +70,12 @@ func (q *execQueue) pop() (ds []bft.Delivery, certs []*bft.StateCertificate, ok 
 // the gap.
 func (e *Engine) executor() {
 	attached := map[bft.Sequence][]bft.Digest{} // attachments of cuts whose state is not certified yet
+	if err := e.finishReplay(attached); err != nil {
+		if e.ctx.Err() == nil {
+			e.fail(err)
+		}
+		return
+	}
 	for {
 		ds, certs, ok := e.exec.pop()
 		if !ok {
@@ -88,6 +94,24 @@ func (e *Engine) executor() {
 			}
 		}
 	}
+}
+
+// finishReplay executes what Open left: cuts of the ledger store whose attachments must be asked for.
+func (e *Engine) finishReplay(attached map[bft.Sequence][]bft.Digest) error {
+	done, _ := e.cfg.Application.Executed()
+	head, _ := e.ledger.Head()
+	for seq := done + 1; seq <= head.Sequence; seq++ {
+		d, err := e.ledger.Delivery(seq)
+		if err != nil {
+			return fmt.Errorf("execute cut %d again: %w", seq, err)
+		}
+		r, err := e.executeOne(d, attached)
+		if err != nil {
+			return err
+		}
+		e.postWait(event{executed: &r})
+	}
+	return nil
 }
 
 func (e *Engine) executeAll(ds []bft.Delivery, attached map[bft.Sequence][]bft.Digest) error {
