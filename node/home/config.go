@@ -58,7 +58,7 @@ type P2PConfig struct {
 	Relay        bool     `toml:"relay" doc:"Use relays while this host cannot be reached directly."`
 	HolePunching bool     `toml:"hole_punching" doc:"Upgrade relayed connections to direct ones. Needs relay."`
 	ForcePublic  bool     `toml:"force_public" doc:"Take this host for reachable without asking. At go-libp2p v0.51.0 it reaches AutoNAT v1 only."`
-	MaxPeers     int      `toml:"max_peers" doc:"Connections (count) above which the least useful are closed; validators never are."`
+	MaxPeers     int      `toml:"max_peers" doc:"Connections (count) above which the least useful are closed; validators never are. 0: computed from this machine's memory."`
 }
 
 // RPCConfig is [rpc].
@@ -97,7 +97,7 @@ func Default() Config {
 		Node: NodeConfig{Role: "validator", LogLevel: "warn"},
 		P2P: P2PConfig{
 			Listen:   []string{"/ip4/0.0.0.0/udp/7070/quic-v1", "/ip4/0.0.0.0/tcp/7070"},
-			Announce: []string{}, Bootstrap: []string{}, DHTServer: true, AutoNAT: true, Relay: true, HolePunching: true, MaxPeers: 192,
+			Announce: []string{}, Bootstrap: []string{}, DHTServer: true, AutoNAT: true, Relay: true, HolePunching: true, MaxPeers: 0,
 		},
 		RPC: RPCConfig{
 			Listen: "127.0.0.1:7071", Health: "127.0.0.1:7072", Origins: []string{}, MaxInFlight: 256, MaxBatch: 100, MaxWatchers: 1024,
@@ -130,7 +130,10 @@ func (c Config) Validate() error {
 	if c.P2P.HolePunching && !c.P2P.Relay {
 		return errors.New("p2p.hole_punching needs p2p.relay: a hole is punched over a relayed connection")
 	}
-	for name, v := range map[string]int{"p2p.max_peers": c.P2P.MaxPeers, "rpc.max_in_flight": c.RPC.MaxInFlight, "rpc.max_batch": c.RPC.MaxBatch,
+	if c.P2P.MaxPeers < 0 || c.P2P.MaxPeers > math.MaxInt32 {
+		return fmt.Errorf("p2p.max_peers = %d: want 0 (computed) or at least 1", c.P2P.MaxPeers)
+	}
+	for name, v := range map[string]int{"rpc.max_in_flight": c.RPC.MaxInFlight, "rpc.max_batch": c.RPC.MaxBatch,
 		"rpc.max_watchers": c.RPC.MaxWatchers, "ledger.cache_mib": c.Ledger.CacheMiB, "ledger.proof_hours": c.Ledger.ProofHours,
 		"ledger.history": c.Ledger.History, "proofs.cache": c.Proofs.CacheSize} {
 		if v < 1 || v > math.MaxInt32 {
