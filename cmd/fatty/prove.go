@@ -87,7 +87,7 @@ func (a *app) proveCommand() *cobra.Command {
 	f.StringVar(&life, "life", "", "whose the proof is, 32 bytes in hexadecimal (default zero: nobody's)")
 	f.StringVar(&anchor, "anchor", "", "when it was made, 32 bytes in hexadecimal (default zero: any time)")
 	f.IntVar(&security, "security", verifier.Security100, "proven bits of security: 100 or 124")
-	f.Uint64Var(&maxSteps, "max-steps", 0, "end the run with an error after so many steps (default 2^23, more than one proof can hold)")
+	f.Uint64Var(&maxSteps, "max-steps", 0, "end the run with an error after so many steps (default what one proof can hold)")
 	return c
 }
 
