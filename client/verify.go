@@ -42,13 +42,29 @@ var ErrFree = errors.New("nobody holds the lock")
 
 // VerifiedHolder says who holds a lock, by path, lock CID or machine CID, and checks the answer with nothing but Trust:
 // the certificate's signatures, and the blocks from the certified root to the lock's record. It is held against this
-// host's clock too, so that a node cannot show an old holder.
-func (c *Client) VerifiedHolder(ctx context.Context, trust Trust, lock string) (*lockspace.Holder, *Certified, error) {
-	a, err := read[api.Holder](ctx, c, "lock.holder", api.HolderParams{Lock: lock, Prove: true})
-	if err != nil {
-		return nil, nil, err
+// host's clock too, so that a node cannot show a holder whose lease is over. Where one node's answer is unproven or old, the
+// others are asked.
+func (c *Client) VerifiedHolder(ctx context.Context, trust Trust, lock string) (h *lockspace.Holder, cert *Certified, err error) {
+	err = c.untilProven(func() error {
+		a, err := read[api.Holder](ctx, c, "lock.holder", api.HolderParams{Lock: lock, Prove: true})
+		if err != nil {
+			return err
+		}
+		h, cert, err = trust.Holder(a, lock, time.Now())
+		return err
+	})
+	return h, cert, err
+}
+
+// untilProven asks one node after the other until one does not answer with a lie or with what is over.
+func (c *Client) untilProven(ask func() error) (err error) {
+	for range c.nodes {
+		if err = ask(); !errors.Is(err, ErrUnproven) && !errors.Is(err, ErrStale) {
+			return err
+		}
+		c.prefer(c.order()[1%len(c.nodes)])
 	}
-	return trust.Holder(a, lock, time.Now())
+	return err
 }
 
 // Holder checks an answer of lock.holder with proof to a question about a path, lock CID or machine CID.
@@ -85,16 +101,24 @@ func (t Trust) Holder(a *api.Holder, lock string, now time.Time) (*lockspace.Hol
 
 // VerifiedGet returns a file's content and checks it with nothing but Trust. Certified says when it was so; a node can
 // show any certified past.
-func (c *Client) VerifiedGet(ctx context.Context, trust Trust, path string) ([]byte, *lockspace.Node, *Certified, error) {
-	a, err := read[api.Contents](ctx, c, "lock.get", api.PathParams{Path: path, Prove: true})
+func (c *Client) VerifiedGet(ctx context.Context, trust Trust, path string) (content []byte, n *lockspace.Node, cert *Certified, err error) {
+	err = c.untilProven(func() error {
+		a, err := read[api.Contents](ctx, c, "lock.get", api.PathParams{Path: path, Prove: true})
+		if err != nil {
+			return err
+		}
+		content, n, cert, err = trust.get(a, path)
+		return err
+	})
+	return content, n, cert, err
+}
+
+func (t Trust) get(a *api.Contents, path string) ([]byte, *lockspace.Node, *Certified, error) {
+	cert, blocks, err := t.open(a.Proof)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	cert, blocks, err := trust.open(a.Proof)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	content, n, err := lockspace.VerifyGet(cert.Root, blocks, trust.Chain, path)
+	content, n, err := lockspace.VerifyGet(cert.Root, blocks, t.Chain, path)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("%w: %w", ErrUnproven, err)
 	}
