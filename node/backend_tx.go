@@ -51,15 +51,17 @@ func (b backend) Submit(ctx context.Context, p api.SubmitParams) (*api.Submitted
 	if err != nil {
 		return nil, err
 	}
-	if err := b.door(tx); err != nil {
+	need, err := b.door(tx)
+	if err != nil {
 		if _, e := b.n.store.Receipt(tx.ID); e == nil {
 			return done, nil // executed meanwhile
 		}
 		return nil, err
 	}
-	if a := tx.Attachment(); a != nil {
-		id := bft.Digest(a.ID.Digest())
-		if data, ok := files[id]; ok && uint64(len(data)) == a.Length {
+	// Only a proof that passes every cheap check now, the author's allowance among them, is worth an early look.
+	if need != nil {
+		id := bft.Digest(need.Proof.ID.Digest())
+		if data, ok := files[id]; ok && uint64(len(data)) == need.Proof.Length {
 			b.n.verdicts.early(id, data) // its verdict will be there when the cut is executed
 		}
 	}
@@ -80,17 +82,18 @@ func (b backend) Submit(ctx context.Context, p api.SubmitParams) (*api.Submitted
 }
 
 // door refuses what no later state could make right. This node may be a cut or two behind the one that the caller read
-// from, so whatever depends on the state is left to the ledger, whose receipt says it with authority.
-func (b backend) door(tx *lockspace.Signed) error {
-	_, err := b.n.app.State().Precheck(tx, lockspace.Time(b.n.opt.Now().UnixNano()))
+// from, so whatever depends on the state is left to the ledger, whose receipt says it with authority. It returns what the
+// verdict on the transaction's proof must be where every cheap check passes.
+func (b backend) door(tx *lockspace.Signed) (*lockspace.Need, error) {
+	need, err := b.n.app.State().Precheck(tx, lockspace.Time(b.n.opt.Now().UnixNano()))
 	switch lockspace.CodeOf(err) {
 	case lockspace.CodeMalformed, lockspace.CodeSignature, lockspace.CodeChain, lockspace.CodeAccount, lockspace.CodeNonce,
 		lockspace.CodeExpired, lockspace.CodeInvalid:
-		return refusal(err)
+		return nil, refusal(err)
 	case "":
-		return err
+		return need, err
 	}
-	return nil
+	return nil, nil
 }
 
 // Wait implements tx.wait; the server bounds its time.
@@ -160,7 +163,7 @@ func (b backend) DryRun(ctx context.Context, p api.SubmitParams) (*api.Receipt, 
 		if !ok || uint64(len(data)) != need.Proof.Length {
 			return nil, api.Errorf(api.CodeParams, "the transaction names proof %s, which did not come with it", need.Proof.ID)
 		}
-		v, err := b.n.verdicts.start(id, func() ([]byte, error) { return data, nil })
+		v, err := b.n.verdicts.ask(id, data)
 		if err != nil {
 			return nil, err
 		}

@@ -231,7 +231,7 @@ func (s *store) write(c executedCut) error {
 		}
 	}
 	head := headRecord{Sequence: c.sequence, Time: c.time, Root: c.result.Root, Ticks: c.result.TicksNeeded, Pruned: s.head.Pruned}
-	if err := s.prune(b, &head); err != nil {
+	if err := s.prune(b, &head, c.result.Blocks); err != nil {
 		return err
 	}
 	if err := put(numberKey(tableCut, c.sequence), cutRecord{c.time, c.result.Root, uint64(len(c.result.Receipts))}); err != nil {
@@ -260,7 +260,11 @@ func counted(list []lockspace.Receipt, id wire.CID) bool {
 
 // prune removes, a few sequences at a time, the blocks that no state within the history needs. A block that was written
 // again after it was dropped stays: a later record of its own will name it.
-func (s *store) prune(b *leveldb.Batch, head *headRecord) error {
+func (s *store) prune(b *leveldb.Batch, head *headRecord, blocks []lockspace.Block) error {
+	written := make(map[string]bool, len(blocks)) // by this batch
+	for i := range blocks {
+		written[string(digestKey(tableBlock, blocks[i].ID))] = true
+	}
 	for n := 0; n < pruneStep && head.Pruned+s.history < head.Sequence; n++ {
 		seq := head.Pruned + 1
 		list, err := s.db.Get(numberKey(tableDropped, seq), nil)
@@ -278,7 +282,7 @@ func (s *store) prune(b *leveldb.Batch, head *headRecord) error {
 			}
 			if len(old) >= 8 && binary.BigEndian.Uint64(old) <= seq {
 				// This batch may write the block again; a delete comes first then, so it must not come at all.
-				if !written(b, key) {
+				if !written[string(key)] {
 					b.Delete(key)
 				}
 			}
@@ -288,21 +292,6 @@ func (s *store) prune(b *leveldb.Batch, head *headRecord) error {
 	}
 	return nil
 }
-
-// written says whether a batch puts a key.
-func written(b *leveldb.Batch, key []byte) bool {
-	f := finder{key: string(key)}
-	_ = b.Replay(&f)
-	return f.found
-}
-
-type finder struct {
-	key   string
-	found bool
-}
-
-func (f *finder) Put(key, _ []byte) { f.found = f.found || string(key) == f.key }
-func (f *finder) Delete([]byte)     {}
 
 // Head returns what is executed; the zero head in an empty store.
 func (s *store) Head() headRecord {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,7 +86,12 @@ func newTransport(ctx context.Context, host *p2p.Host, peers map[bft.ValidatorID
 		return nil, fmt.Errorf("join topic %s: %w", topicStatus, err)
 	}
 	t.topics[topicStatus] = status
-	if err := host.HandleMessage(protocolFrame, bft.MaxBlockBytes+1<<10, func(from peer.ID, data []byte) { t.deliver(from, "", data) }); err != nil {
+	if err := host.HandleMessage(protocolFrame, bft.MaxBlockBytes+1<<10, func(from peer.ID, data []byte) {
+		// Frames straight from others than validators serve nobody, and each costs a signature's check.
+		if slices.Contains(t.ids, from) {
+			t.deliver(from, "", data)
+		}
+	}); err != nil {
 		return nil, err
 	}
 	err = host.Handle(protocolFetch, p2p.StreamLimits{MaxRequest: maxFetchRequest, MaxResponse: maxFetchResponse}, t.serve)

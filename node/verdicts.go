@@ -3,8 +3,10 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -28,7 +30,8 @@ type Proofs struct {
 // may ever decide it, least of all a caller that gives up.
 type verdicts struct {
 	verify  func([]byte) lockspace.Verdict
-	work    chan func()
+	work    chan func()   // what execution waits for
+	later   chan func()   // what only a caller would like to know; it comes after all work
 	done    chan struct{} // closed by Close
 	group   sync.WaitGroup
 	seconds prometheus.Observer
@@ -39,9 +42,11 @@ type verdicts struct {
 }
 
 type verdict struct {
-	done chan struct{}
-	v    lockspace.Verdict
-	err  error // the node was closed before it was checked
+	once   sync.Once   // it may be in both queues
+	queued atomic.Bool // among the work that execution waits for
+	done   chan struct{}
+	v      lockspace.Verdict
+	err    error // the node was closed before it was checked
 }
 
 // queuedProofs bounds the proofs that wait for a worker; more make their caller wait.
@@ -53,7 +58,7 @@ func newVerdicts(p Proofs, workers, size int, seconds prometheus.Observer) *verd
 	if workers <= 0 {
 		workers = max(1, runtime.GOMAXPROCS(0)/2)
 	}
-	v := &verdicts{verify: p.Verify, work: make(chan func(), queuedProofs), done: make(chan struct{}), size: size, new: map[bft.Digest]*verdict{}, seconds: seconds}
+	v := &verdicts{verify: p.Verify, work: make(chan func(), queuedProofs), later: make(chan func(), queuedProofs/4), done: make(chan struct{}), size: size, new: map[bft.Digest]*verdict{}, seconds: seconds}
 	for range workers {
 		v.group.Add(1)
 		go func() {
@@ -62,6 +67,14 @@ func newVerdicts(p Proofs, workers, size int, seconds prometheus.Observer) *verd
 			for {
 				select {
 				case f := <-v.work:
+					f()
+					continue
+				default:
+				}
+				select {
+				case f := <-v.work:
+					f()
+				case f := <-v.later:
 					f()
 				case <-v.done:
 					return
@@ -86,28 +99,56 @@ func (v *verdicts) get(id bft.Digest) *verdict {
 	return v.old[id]
 }
 
-// add notes a verdict that is begun, and makes the work. The lock is held.
-func (v *verdicts) add(id bft.Digest, proof []byte) (*verdict, func()) {
+// add notes a verdict that is begun. The lock is held.
+func (v *verdicts) add(id bft.Digest) *verdict {
 	if len(v.new) >= v.size {
 		v.old, v.new = v.new, map[bft.Digest]*verdict{}
 	}
 	e := &verdict{done: make(chan struct{})}
 	v.new[id] = e
-	return e, func() {
-		t := prometheus.NewTimer(v.seconds)
-		e.v = v.verify(proof)
-		t.ObserveDuration()
-		close(e.done)
+	return e
+}
+
+// job is the work of a verdict, done once however often it is queued.
+func (v *verdicts) job(e *verdict, proof []byte) func() {
+	return func() {
+		e.once.Do(func() {
+			t := prometheus.NewTimer(v.seconds)
+			e.v = v.judge(proof)
+			t.ObserveDuration()
+			close(e.done)
+		})
 	}
 }
 
-// start begins to check a proof unless that was begun before, and returns where its verdict will be. It waits for room
-// in the queue, and is not given up but by Close: another may wait for the same verdict.
+// judge runs the verifier. A proof is anyone's bytes: were one to bring the verifier down, every validator would stop at its
+// cut, and again at each start. So it is refused, by all of them alike.
+func (v *verdicts) judge(proof []byte) (out lockspace.Verdict) {
+	defer func() {
+		if p := recover(); p != nil {
+			out = lockspace.Verdict{Reason: fmt.Sprintf("the verifier failed on it: %v", p)}
+		}
+	}()
+	return v.verify(proof)
+}
+
+// start begins to check a proof that execution needs, unless that is done, and returns where its verdict will be. It waits
+// for room in the queue, and is not given up but by Close: another may wait for the same verdict. One that was begun for a
+// caller's sake is not left to wait behind others of its kind.
 func (v *verdicts) start(id bft.Digest, proof func() ([]byte, error)) (*verdict, error) {
+	return v.begin(id, proof, v.work)
+}
+
+// ask is start for a caller that execution does not wait for.
+func (v *verdicts) ask(id bft.Digest, proof []byte) (*verdict, error) {
+	return v.begin(id, func() ([]byte, error) { return proof, nil }, v.later)
+}
+
+func (v *verdicts) begin(id bft.Digest, proof func() ([]byte, error), queue chan func()) (*verdict, error) {
 	v.mu.Lock()
 	e := v.get(id)
 	v.mu.Unlock()
-	if e != nil {
+	if e != nil && (queue == v.later || e.urgent() || e.ready()) {
 		return e, nil
 	}
 	b, err := proof()
@@ -115,17 +156,23 @@ func (v *verdicts) start(id bft.Digest, proof func() ([]byte, error)) (*verdict,
 		return nil, err
 	}
 	v.mu.Lock()
-	if e = v.get(id); e != nil { // begun meanwhile
+	if e = v.get(id); e == nil {
+		e = v.add(id)
+	} else if queue == v.later || e.urgent() { // begun meanwhile
 		v.mu.Unlock()
 		return e, nil
 	}
-	e, job := v.add(id, b)
+	if queue == v.work {
+		e.queued.Store(true)
+	}
 	v.mu.Unlock()
 	select {
-	case v.work <- job:
+	case queue <- v.job(e, b):
 	case <-v.done:
-		e.err = errVerdictsClosed
-		close(e.done)
+		e.once.Do(func() {
+			e.err = errVerdictsClosed
+			close(e.done)
+		})
 	}
 	return e, nil
 }
@@ -134,14 +181,26 @@ func (v *verdicts) start(id bft.Digest, proof func() ([]byte, error)) (*verdict,
 func (v *verdicts) early(id bft.Digest, proof []byte) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.get(id) != nil || len(v.work) >= queuedProofs/4 {
+	if v.get(id) != nil {
 		return
 	}
-	_, job := v.add(id, proof)
+	e := v.add(id)
 	select {
-	case v.work <- job: // room for it was seen, and only start can have taken it meanwhile
+	case v.later <- v.job(e, proof):
 	default:
 		delete(v.new, id) // under the same lock: nobody has seen it
+	}
+}
+
+// urgent says whether execution waits for it already, ready whether it is there.
+func (e *verdict) urgent() bool { return e.queued.Load() }
+
+func (e *verdict) ready() bool {
+	select {
+	case <-e.done:
+		return true
+	default:
+		return false
 	}
 }
 
