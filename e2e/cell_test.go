@@ -29,7 +29,7 @@ const (
 	grace     = 6 * time.Second
 	lockDelay = time.Second
 	// patience bounds each wait. A story on an idle machine takes a fraction of it.
-	patience = 60 * time.Second
+	patience = 2 * time.Minute
 )
 
 var bin struct{ fatty, fattyd string }
@@ -76,6 +76,22 @@ func (p *process) complaints() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.said.String()
+}
+
+// unread returns the lines of output that nobody has read.
+func (p *process) unread() string {
+	var b strings.Builder
+	for {
+		select {
+		case l, ok := <-p.lines:
+			if !ok {
+				return b.String() + " (it has ended)"
+			}
+			b.WriteString("\n\t" + l)
+		default:
+			return b.String()
+		}
+	}
 }
 
 // spawn starts a process that lives until it is killed or the test ends.
@@ -172,6 +188,8 @@ type cell struct {
 	nodes []*member
 	keys  map[string]string // key files by account
 	all   *client.Client
+	// machines are those that the test started.
+	machines []*process
 }
 
 // member is one validator.
@@ -304,8 +322,10 @@ func fatty[T any](c *cell, args ...string) T {
 func (c *cell) machine(account, example string, more ...string) *process {
 	c.t.Helper()
 	args := []string{"machine", "run", filepath.Join("..", "examples", example, example+".toml"), "--json", "--home", c.home, "--key", c.keys[account],
-		"--cadence", cadence.String(), "--grace", grace.String(), "--lock-delay", lockDelay.String(), "--nice", "10"}
-	return spawn(c.t, nil, bin.fatty, append(args, more...)...)
+		"--cadence", cadence.String(), "--grace", grace.String(), "--lock-delay", lockDelay.String()}
+	p := spawn(c.t, nil, bin.fatty, append(args, more...)...)
+	c.machines = append(c.machines, p)
+	return p
 }
 
 // until asks again and again, each time something may have changed, for as long as patience lasts.
@@ -330,6 +350,9 @@ func (c *cell) complaints() string {
 		if m.process != nil {
 			fmt.Fprintf(&b, "%s: %s\n", m.name, m.process.complaints())
 		}
+	}
+	for i, p := range c.machines {
+		fmt.Fprintf(&b, "machine %d: %s%s\n", i+1, p.complaints(), p.unread())
 	}
 	return b.String()
 }
