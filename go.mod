@@ -4,6 +4,7 @@ go 1.26.8
 
 require (
 	github.com/BurntSushi/toml v1.6.0
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/consensys/gnark-crypto v0.22.0
 	github.com/filecoin-project/go-jsonrpc v0.10.2
 	github.com/fxamacker/cbor/v2 v2.9.6
