@@ -1,6 +1,8 @@
 package node
 
 import (
+	"fmt"
+
 	"github.com/seed06907907/fatty/internal/wire"
 	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/node/home"
@@ -37,11 +39,18 @@ func verifierProofs(r home.ProofRules) Proofs {
 	}
 }
 
-func programKey(program []byte) (wire.CID, lockspace.Digest, error) {
+// programKey names a canonical program. A panic, which would be a bug of the verifier, refuses the program on every replica
+// alike and stops none of them.
+func programKey(program []byte) (id wire.CID, key lockspace.Digest, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			id, key, err = wire.CID{}, lockspace.Digest{}, fmt.Errorf("the program's key cannot be derived, please report it: %v", r)
+		}
+	}()
 	p, err := verifier.DecodeProgram(program)
 	if err != nil {
 		return wire.CID{}, lockspace.Digest{}, err
 	}
-	key, err := p.Key()
-	return wire.Sum(program), lockspace.Digest(key), err
+	k, err := p.Key()
+	return wire.Sum(program), lockspace.Digest(k), err
 }

@@ -275,13 +275,17 @@ func (e *Engine) examine(v bft.Verified, b *bft.Block) {
 func (e *Engine) examineBlock(b *bft.Block) error {
 	ctx, cancel := context.WithTimeout(e.ctx, attachmentPatience)
 	defer cancel()
+	total := 0
 	for _, tx := range b.Transactions {
 		if err := e.cfg.Application.CheckTx(tx); err != nil {
 			return err
 		}
-		named := e.cfg.Application.Attachments(tx)
-		if len(named) > maxTransactionAttachments {
-			return fmt.Errorf("a transaction names %d attachments", len(named))
+		named, size, err := e.named(tx)
+		if err != nil {
+			return err
+		}
+		if total += size; total > blockAttachments {
+			return fmt.Errorf("the block names attachments of more than %d bytes", blockAttachments)
 		}
 		for _, a := range named {
 			if e.holdAttachment(a) {

@@ -26,6 +26,9 @@ const (
 	unexecutedAttachmentsKept = 24 * time.Hour
 	// maxTransactionAttachments bounds what one transaction may name.
 	maxTransactionAttachments = 8
+	// blockAttachments bounds the bytes of attachments that one block may name: twelve proofs of the usual size, two of the
+	// largest. Blocks of a lane that wait for votes are few, so no lane alone fills the store of attachments.
+	blockAttachments = 8 << 20
 )
 
 // Errors of Submit that callers tell apart.
@@ -42,9 +45,10 @@ var (
 
 // pendingTx is a transaction on its way into a block.
 type pendingTx struct {
-	tx   []byte
-	at   time.Time
-	done chan struct{} // closed when it is durable in a block
+	tx       []byte
+	attached int // bytes of the attachments that it names
+	at       time.Time
+	done     chan struct{} // closed when it is durable in a block
 }
 
 // mempool holds transactions until a block takes them. The same bytes are taken once while they wait and for a while
@@ -56,7 +60,7 @@ type mempool struct {
 	new, old map[[32]byte]*pendingTx // two generations
 }
 
-func (m *mempool) add(tx []byte, now time.Time) (*pendingTx, error) {
+func (m *mempool) add(tx []byte, attached int, now time.Time) (*pendingTx, error) {
 	key := sha256.Sum256(tx)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -68,7 +72,7 @@ func (m *mempool) add(tx []byte, now time.Time) (*pendingTx, error) {
 	if len(m.queue) >= maxPending || m.bytes+len(tx) > maxPendingBytes {
 		return nil, ErrFull
 	}
-	p := &pendingTx{tx: tx, at: now, done: make(chan struct{})}
+	p := &pendingTx{tx: tx, attached: attached, at: now, done: make(chan struct{})}
 	if m.new == nil || len(m.new) >= maxPending {
 		m.old, m.new = m.new, map[[32]byte]*pendingTx{}
 	}
@@ -95,17 +99,18 @@ func (m *mempool) due(uncertified int, now time.Time) (bool, time.Duration) {
 	return false, max(gatherFor-age, time.Millisecond)
 }
 
-// take removes the transactions of the next block: at least one, up to the target size.
+// take removes the transactions of the next block: at least one, up to the target size and the bound on attachments.
 func (m *mempool) take() []*pendingTx {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n, size := 0, 0
+	n, size, attached := 0, 0, 0
 	for n < len(m.queue) && n < bft.MaxBlockTransactions {
 		s := len(m.queue[n].tx) + 8 // its framing
-		if n > 0 && size+s > blockTarget {
+		if n > 0 && (size+s > blockTarget || attached+m.queue[n].attached > blockAttachments) {
 			break
 		}
 		size += s
+		attached += m.queue[n].attached
 		n++
 	}
 	out := append([]*pendingTx(nil), m.queue[:n]...)
@@ -135,10 +140,11 @@ func (e *Engine) Submit(ctx context.Context, tx []byte, attachments map[bft.Dige
 	if err := e.cfg.Application.CheckTx(tx); err != nil {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	if err := e.takeAttachments(tx, attachments); err != nil {
+	attached, err := e.takeAttachments(tx, attachments)
+	if err != nil {
 		return err
 	}
-	p, err := e.pool.add(tx, e.cfg.Now())
+	p, err := e.pool.add(tx, attached, e.cfg.Now())
 	if err != nil {
 		return err
 	}
@@ -156,31 +162,46 @@ func (e *Engine) Submit(ctx context.Context, tx []byte, attachments map[bft.Dige
 	}
 }
 
-// takeAttachments stores what a transaction names.
-func (e *Engine) takeAttachments(tx []byte, given map[bft.Digest][]byte) error {
-	named := e.cfg.Application.Attachments(tx)
-	if len(named) > maxTransactionAttachments {
-		return fmt.Errorf("%w: it names %d attachments, at most %d are allowed", ErrRefused, len(named), maxTransactionAttachments)
+// named lists what a transaction names, and how many bytes it is together, or says what no block may hold.
+func (e *Engine) named(tx []byte) (list []bft.Attachment, size int, err error) {
+	list = e.cfg.Application.Attachments(tx)
+	if len(list) > maxTransactionAttachments {
+		return nil, 0, fmt.Errorf("it names %d attachments, at most %d are allowed", len(list), maxTransactionAttachments)
+	}
+	for _, a := range list {
+		if a.Length > wal.MaxAttachmentBytes {
+			return nil, 0, fmt.Errorf("an attachment of %d bytes, at most %d are allowed", a.Length, wal.MaxAttachmentBytes)
+		}
+		size += int(a.Length)
+	}
+	if size > blockAttachments {
+		return nil, 0, fmt.Errorf("attachments of %d bytes, at most %d are allowed", size, blockAttachments)
+	}
+	return list, size, nil
+}
+
+// takeAttachments stores what a transaction names and returns how many bytes that is.
+func (e *Engine) takeAttachments(tx []byte, given map[bft.Digest][]byte) (int, error) {
+	named, size, err := e.named(tx)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	for _, a := range named {
-		if a.Length > wal.MaxAttachmentBytes {
-			return fmt.Errorf("%w: an attachment of %d bytes, at most %d are allowed", ErrRefused, a.Length, wal.MaxAttachmentBytes)
-		}
 		if e.holdAttachment(a) {
 			continue
 		}
 		data, ok := given[a.ID]
 		if !ok {
-			return fmt.Errorf("%w: it names attachment %x, which did not come with it", ErrRefused, a.ID[:8])
+			return 0, fmt.Errorf("%w: it names attachment %x, which did not come with it", ErrRefused, a.ID[:8])
 		}
 		if len(data) != int(a.Length) || sha256.Sum256(data) != a.ID {
-			return fmt.Errorf("%w: attachment %x is not what the transaction names", ErrRefused, a.ID[:8])
+			return 0, fmt.Errorf("%w: attachment %x is not what the transaction names", ErrRefused, a.ID[:8])
 		}
 		if err := e.putAttachment(data); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return size, nil
 }
 
 func (e *Engine) putAttachment(data []byte) error {
