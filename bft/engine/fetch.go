@@ -275,6 +275,7 @@ func (e *Engine) examine(v bft.Verified, b *bft.Block) {
 func (e *Engine) examineBlock(b *bft.Block) error {
 	ctx, cancel := context.WithTimeout(e.ctx, attachmentPatience)
 	defer cancel()
+	var all []bft.Attachment
 	total := 0
 	for _, tx := range b.Transactions {
 		if err := e.cfg.Application.CheckTx(tx); err != nil {
@@ -287,13 +288,14 @@ func (e *Engine) examineBlock(b *bft.Block) error {
 		if total += size; total > blockAttachments {
 			return fmt.Errorf("the block names attachments of more than %d bytes", blockAttachments)
 		}
-		for _, a := range named {
-			if e.holdAttachment(a) {
-				continue
-			}
-			if err := e.fetchAttachment(ctx, a, int(b.SignedHeader.Header.Worker)); err != nil {
-				return fmt.Errorf("attachment %s: %w", a.ID, err)
-			}
+		all = append(all, named...)
+	}
+	for _, a := range all {
+		if e.holdAttachment(a) {
+			continue
+		}
+		if err := e.fetchAttachment(ctx, a, int(b.SignedHeader.Header.Worker)); err != nil {
+			return fmt.Errorf("attachment %s: %w", a.ID, err)
 		}
 	}
 	return nil
