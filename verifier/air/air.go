@@ -117,7 +117,7 @@ type Component struct {
 	Constraints []Constraint
 	Lookups     []Lookup
 	// Batches groups the lookups, in order, by interaction column. Column j holds the row's fractions of batches 0..j
-	// summed; the last one is the running sum over the rows (air.md section 6 has the constraints).
+	// summed; the last one is the running sum over the rows (verifier/stark.Constraints has the equations).
 	Batches [][]int
 }
 
