@@ -103,8 +103,9 @@ func openStore(dir string, cacheMiB int, history uint64, chain string) (*store, 
 func openStoreOn(disk storage.Storage, dir string, cacheMiB int, history uint64, chain string) (*store, error) {
 	db, err := leveldb.Open(disk, &opt.Options{
 		BlockCacheCapacity: cacheMiB << 20, WriteBuffer: cacheMiB << 20, Filter: filter.NewBloomFilter(10),
-		// A damaged file is an error that a human must see, not something to repair by forgetting.
-		ErrorIfMissing: false, Strict: opt.StrictAll,
+		// Damaged tables are an error that a human must see. A journal's torn end is not: a kill or a power failure in the
+		// middle of a write leaves one, of a batch that nobody was told of, and StrictJournal would refuse to open it.
+		ErrorIfMissing: false, Strict: opt.StrictAll &^ (opt.StrictJournal | opt.StrictManifest),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("state store %s: %w: restore the home from a backup, or begin with an empty data folder and catch up", dir, err)

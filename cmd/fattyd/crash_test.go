@@ -48,10 +48,13 @@ func startDaemon(t *testing.T, dir string) *daemon {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	var ready struct{ RPC string }
+	var ready struct {
+		RPC   string
+		Error any
+	}
 	if err := json.NewDecoder(out).Decode(&ready); err != nil || ready.RPC == "" {
 		_ = cmd.Wait()
-		t.Fatalf("fattyd is not ready: %v: %s", err, complaint.String())
+		t.Fatalf("fattyd is not ready: %v: %v %s", err, ready.Error, complaint.String())
 	}
 	go io.Copy(io.Discard, out)
 	return &daemon{cmd, ready.RPC}
