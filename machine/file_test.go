@@ -9,8 +9,6 @@ import (
 	"github.com/seed06907907/fatty/lockspace"
 )
 
-const counterFile = "../examples/counter/counter.toml"
-
 func TestReadExamples(t *testing.T) {
 	for name, want := range map[string]lockspace.InputKind{"counter": lockspace.InputFelt, "lcg": lockspace.InputNone} {
 		f, err := ReadFile(filepath.Join("../examples", name, name+".toml"))

@@ -96,8 +96,7 @@ type Runner struct {
 	ready    *proof
 	proving  *proving
 	opening  map[uint64][]vm.Felt // generation of a life -> what is behind its state, for machines that carry one
-	warm     bool
-	held     bool // as last reported
+	held     bool                 // as last reported
 	standby  bool
 	bad      int // proofs refused as bad, in a row
 	troubles int

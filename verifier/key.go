@@ -118,23 +118,15 @@ func (p Program) id() (*programID, error) {
 	return id, nil
 }
 
-// programOrder puts the program table's columns in the order in which its tree's leaves absorb them: the order in which
-// the set's components read them.
+// programOrder puts the program table's columns in the order in which its tree's leaves absorb them.
 func programOrder(named map[string]koalabear.Vector) ([]koalabear.Vector, error) {
 	var out []koalabear.Vector
-	seen := map[string]bool{}
-	for _, c := range cairo.Core().Components {
-		for _, f := range c.Fixed {
-			if f.Kind != air.FixedProgram || seen[f.Name] {
-				continue
-			}
-			seen[f.Name] = true
-			v, ok := named[f.Name]
-			if !ok {
-				return nil, fmt.Errorf("the program table has no column %s, which component %s reads", f.Name, c.Name)
-			}
-			out = append(out, v)
+	for _, name := range cairo.Core().FixedNames(air.FixedProgram) {
+		v, ok := named[name]
+		if !ok {
+			return nil, fmt.Errorf("the program table has no column %s, which the set reads", name)
 		}
+		out = append(out, v)
 	}
 	return out, nil
 }

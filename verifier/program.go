@@ -18,19 +18,6 @@ const (
 // Felt is a Cairo field element, 32 bytes big-endian, below P = 2^251 + 17*2^192 + 1.
 type Felt = [feltBytes]byte
 
-// feltPrime is P.
-var feltPrime = Felt{0: 8, 7: 17, 31: 1}
-
-// CanonicalFelt says whether f is below P.
-func CanonicalFelt(f Felt) bool {
-	for i := range f {
-		if f[i] != feltPrime[i] {
-			return f[i] < feltPrime[i]
-		}
-	}
-	return false
-}
-
 // Program is what a proof is about: bytecode, builtins, entry. Hints and debug information are no part of it: they help
 // the prover and bind nobody.
 type Program struct {
@@ -53,7 +40,7 @@ func (p Program) Validate() error {
 		return fmt.Errorf("program of %d felts: want 1 to %d", len(p.Bytecode), MaxBytecode)
 	}
 	for i, f := range p.Bytecode {
-		if !CanonicalFelt(f) {
+		if !cairo.Canonical(f) {
 			return fmt.Errorf("program: felt %d is not below the Cairo prime: reduce it", i)
 		}
 	}

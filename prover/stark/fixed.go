@@ -61,23 +61,15 @@ func CommitProgram(ctx context.Context, set *air.Set, p vstark.Params, table map
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	var names []string
+	names := set.FixedNames(air.FixedProgram)
 	var columns []koalabear.Vector
-	seen := map[string]bool{}
-	for _, c := range set.Components {
-		for _, f := range c.Fixed {
-			if f.Kind != air.FixedProgram || seen[f.Name] {
-				continue
-			}
-			seen[f.Name] = true
-			v := table[f.Name]
-			if len(v) < 1<<air.MinLogHeight || len(v) > 1<<p.LogN || len(v)&(len(v)-1) != 0 || len(columns) > 0 && len(v) != len(columns[0]) {
-				return nil, fmt.Errorf("program column %s has %d rows, must be a power of two, the same for all, 2^%d to 2^%d",
-					f.Name, len(v), air.MinLogHeight, p.LogN)
-			}
-			names = append(names, f.Name)
-			columns = append(columns, v)
+	for _, name := range names {
+		v := table[name]
+		if len(v) < 1<<air.MinLogHeight || len(v) > 1<<p.LogN || len(v)&(len(v)-1) != 0 || len(columns) > 0 && len(v) != len(columns[0]) {
+			return nil, fmt.Errorf("program column %s has %d rows, must be a power of two, the same for all, 2^%d to 2^%d",
+				name, len(v), air.MinLogHeight, p.LogN)
 		}
+		columns = append(columns, v)
 	}
 	if len(columns) == 0 {
 		return nil, fmt.Errorf("set %s reads no program table", set.Name)

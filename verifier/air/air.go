@@ -167,6 +167,21 @@ func (s *Set) Component(name string) (*Component, int) {
 	return nil, -1
 }
 
+// FixedNames lists a set's preprocessed columns of a kind, each once, in the order in which the components read them: the
+// order in which the leaves of their tree absorb them.
+func (s *Set) FixedNames(kind FixedKind) (names []string) {
+	seen := map[string]bool{}
+	for _, c := range s.Components {
+		for _, f := range c.Fixed {
+			if f.Kind == kind && !seen[f.Name] {
+				seen[f.Name] = true
+				names = append(names, f.Name)
+			}
+		}
+	}
+	return names
+}
+
 // Expr is an expression over one row of a component under construction. Exprs of two builders do not mix.
 type Expr struct {
 	b  *Builder

@@ -48,7 +48,7 @@ func ProgramColumns(bytecode [][32]byte) (columns map[string]koalabear.Vector, l
 		value[i] = column(limbColumn(i))
 	}
 	for row, f := range bytecode {
-		if !canonical(f) {
+		if !Canonical(f) {
 			return nil, 0, fmt.Errorf("bytecode: felt %d is not below P: %w", row, ErrProgram)
 		}
 		flag[row].SetOne()
@@ -72,8 +72,8 @@ func feltLimbs(f [32]byte) (out [Limbs]uint64) {
 	return out
 }
 
-// canonical says whether a big-endian felt is below P.
-func canonical(f [32]byte) bool {
+// Canonical says whether a big-endian felt is below P.
+func Canonical(f [32]byte) bool {
 	for i := range f {
 		if p := primeBytes[FeltBytes-1-i]; f[i] != p {
 			return f[i] < p
@@ -107,7 +107,7 @@ func CheckProgram(bytecode [][32]byte, builtins Builtins) error {
 		return fmt.Errorf("bytecode of %d felts, want %d to %d: %w", len(bytecode), entryFelts, MaxBytecode, ErrProgram)
 	}
 	for i, f := range bytecode {
-		if !canonical(f) {
+		if !Canonical(f) {
 			return fmt.Errorf("bytecode: felt %d is not below P: %w", i, ErrProgram)
 		}
 	}

@@ -161,7 +161,7 @@ func (d *PublicData) Check(logHeights []int) error {
 		if c.ID >= fieldModulus {
 			return bad("output %d: the id is not below p", i)
 		}
-		if !canonical(c.Value) {
+		if !Canonical(c.Value) {
 			return bad("output %d is not below P", i)
 		}
 	}

@@ -72,7 +72,7 @@ func DecodePublicData(data []byte, builtins Builtins) (*PublicData, int, error) 
 	for i := range d.Output {
 		d.Output[i].ID = num()
 		at += copy(d.Output[i].Value[:], data[at:at+32])
-		if !canonical(d.Output[i].Value) {
+		if !Canonical(d.Output[i].Value) {
 			return nil, 0, fmt.Errorf("output %d is not below P: %w", i, ErrPublicData)
 		}
 	}

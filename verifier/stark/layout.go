@@ -90,7 +90,7 @@ func NewLayout(inst *Instance) (*Layout, error) {
 // names lists the preprocessed columns, which do not depend on the heights of components.
 func (l *Layout) names(set *air.Set, n int) error {
 	height := map[string]int{}
-	program := map[string]bool{}
+	l.Program = set.FixedNames(air.FixedProgram)
 	for _, c := range set.Components {
 		for _, f := range c.Fixed {
 			switch f.Kind {
@@ -107,10 +107,6 @@ func (l *Layout) names(set *air.Set, n int) error {
 					l.Columns[TreePreprocessed] = append(l.Columns[TreePreprocessed], c.LogHeight)
 				}
 			case air.FixedProgram:
-				if !program[f.Name] {
-					program[f.Name] = true
-					l.Program = append(l.Program, f.Name)
-				}
 			default:
 				return fmt.Errorf("component %s has a preprocessed column of unknown kind %d: %w", c.Name, f.Kind, ErrInstance)
 			}
