@@ -71,6 +71,7 @@ var parameterSets = func() (out []parameterSet) {
 type Accept struct {
 	Versions []uint16 // proof versions; nil for ProofVersion alone
 	Security int      // least proven bits of a parameter set: Security100 or Security124; 0 for Security100
+	Kind     Kind     // KindRun or KindSpan alone; empty for either
 	// MaxOutput is the most felts of output; 0 for cairo.MaxOutput. Public data of the largest output cost a verifier twenty times
 	// an honest proof before anything shows that they are false, so who wants the clock ABI asks for its five felts.
 	MaxOutput int

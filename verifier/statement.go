@@ -21,7 +21,8 @@ type Statement struct {
 	Key    Key      // the program, by the name that proofs use
 	Life   [32]byte // whose the proof is: chain, lock, instance, generation and holder; zero for nobody's
 	Anchor [32]byte // when it was made: a recent state root; zero for any time
-	Output []Felt   // the run's whole output segment
+	Output []Felt   // of a run: its whole output segment
+	Span   *Span    // of a span: from where to where
 	Level  Level    // how sure the proof is, for the parameters it was accepted under
 }
 
