@@ -23,29 +23,33 @@ type Fixed struct {
 func (f *Fixed) Root() hash.Digest { return f.tree.root() }
 
 // CommitPreprocessed commits the preprocessed columns of a set: its fixed tables, by column name, each of as many rows as
-// the component that reads it, and the row counters.
+// the component that reads it, and, if a component reads one, the row counters.
 func CommitPreprocessed(ctx context.Context, set *air.Set, p vstark.Params, tables map[string]koalabear.Vector) (*Fixed, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	var names []string
 	var columns []koalabear.Vector
-	seen := map[string]bool{}
+	seen, counters := map[string]bool{}, false
 	for _, c := range set.Components {
 		for _, f := range c.Fixed {
+			counters = counters || f.Kind == air.FixedSeq
 			if f.Kind != air.FixedTable || seen[f.Name] {
 				continue
 			}
 			seen[f.Name] = true
 			v := tables[f.Name]
-			if len(v) != 1<<c.LogHeight || c.LogHeight > p.LogN {
-				return nil, fmt.Errorf("table column %s has %d rows, must be 2^%d and at most 2^%d", f.Name, len(v), c.LogHeight, p.LogN)
+			if len(v) < 1<<air.MinLogHeight || len(v) > 1<<p.LogN || len(v)&(len(v)-1) != 0 {
+				return nil, fmt.Errorf("table column %s has %d rows, must be a power of two, 2^%d to 2^%d", f.Name, len(v), air.MinLogHeight, p.LogN)
+			}
+			if c.LogHeight != air.AnyHeight && len(v) != 1<<c.LogHeight {
+				return nil, fmt.Errorf("table column %s has %d rows, must be 2^%d", f.Name, len(v), c.LogHeight)
 			}
 			names = append(names, f.Name)
 			columns = append(columns, v)
 		}
 	}
-	for k := air.MinLogHeight; k <= p.LogN; k++ {
+	for k := air.MinLogHeight; counters && k <= p.LogN; k++ {
 		v := make(koalabear.Vector, 1<<k)
 		for i := range v {
 			v[i].SetUint64(uint64(i))

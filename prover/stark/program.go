@@ -74,11 +74,12 @@ func compile(c *air.Component, params []field.Element, constraints bool) *progra
 	k := &compiler{program: p, params: params, done: make([]bool, len(c.Nodes)), value: make([]operand, len(c.Nodes)),
 		konst: map[field.Element]int32{}, base: 1 << 20}
 	if constraints {
-		for from := 0; from < len(c.Constraints); from += group {
-			to := min(from+group, len(c.Constraints))
+		roots := constraintRoots(c)
+		for from := 0; from < len(roots); from += group {
+			to := min(from+group, len(roots))
 			var slots []int32
-			for _, con := range c.Constraints[from:to] {
-				slots = append(slots, k.vector(k.node(con.Root)))
+			for _, root := range roots[from:to] {
+				slots = append(slots, k.vector(k.node(root)))
 			}
 			for i, s := range slots {
 				p.code = append(p.code, instruction{op: opConstraint, dst: int32(from + i), a: s})
@@ -99,6 +100,33 @@ func compile(c *air.Component, params []field.Element, constraints bool) *progra
 	}
 	k.allocate()
 	return p
+}
+
+// constraintRoots lists the base field expressions that are weighted and summed: the constraints, and the terms of the
+// weighted ones, which differ from constraints by their weights alone.
+func constraintRoots(c *air.Component) (roots []int32) {
+	for _, k := range c.Constraints {
+		roots = append(roots, k.Root)
+	}
+	for _, w := range c.Weighted {
+		for _, t := range w.Terms {
+			roots = append(roots, t.Node)
+		}
+	}
+	return roots
+}
+
+// constraintWeights are the weights of constraintRoots, from one weight a constraint and the coefficients of the terms.
+func constraintWeights(c *air.Component, powers, coefficients []field.Ext) []field.Ext {
+	out := append([]field.Ext(nil), powers[:len(c.Constraints)]...)
+	at := 0
+	for i, w := range c.Weighted {
+		for range w.Terms {
+			out = append(out, field.Mul(powers[len(c.Constraints)+i], coefficients[at]))
+			at++
+		}
+	}
+	return out
 }
 
 // vector returns a slot that holds an operand's value.

@@ -163,7 +163,7 @@ func (r *run) constraints() error {
 		main := r.trees[vstark.TreeMain].columns[r.l.Main[i] : r.l.Main[i]+len(c.Main)]
 		columns := append(append([]koalabear.Vector(nil), main...), fixedColumns(r.l.Fixed[i], r.fixed, true)...)
 		err := q.add(r.ctx, p, newDenominators(p, r.fp), columns, r.sums[i], r.proof.Claims[i], r.inst.LogHeights[i],
-			powers[r.l.Constraint[i]:r.l.Constraint[i]+len(c.Constraints)+len(c.Batches)])
+			r.inst.ExtScalars(i), powers[r.l.Constraint[i]:r.l.Constraint[i]+vstark.Count(c)])
 		if err != nil {
 			return fmt.Errorf("component %s: %w", c.Name, err)
 		}

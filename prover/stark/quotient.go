@@ -20,9 +20,9 @@ type quotients struct {
 func halves(b int) [2]int { return [2]int{0, 1 << (b - 1)} }
 
 // add adds one component. columns are the extensions of its main and fixed columns, sums those of its interaction columns;
-// powers are those of the weight that belong to its constraints.
+// ext are its extension scalars, powers those of the weight that belong to its constraints.
 func (q *quotients) add(ctx context.Context, p *program, d *denominators, columns []koalabear.Vector, sums []extVec,
-	claim field.Ext, k int, powers []field.Ext) error {
+	claim field.Ext, k int, ext, powers []field.Ext) error {
 	rows := 1 << k
 	if q.of[k] == nil {
 		v := newExtVec(2 * rows)
@@ -31,10 +31,12 @@ func (q *quotients) add(ctx context.Context, p *program, d *denominators, column
 	total := q.of[k]
 	share := vstark.Share(claim, k)
 	last := len(sums) - 1
-	conWeights := newWeights(powers[:len(p.c.Constraints)])
+	conWeights := newWeights(constraintWeights(p.c, powers, p.c.Coefficients(ext)))
+	terms := len(conWeights) / field.Degree
+	batchPowers := powers[len(p.c.Constraints)+len(p.c.Weighted):]
 	batchWeights := make([]weights, len(sums))
 	for j := range sums {
-		batchWeights[j] = constWeights(powers[len(p.c.Constraints)+j])
+		batchWeights[j] = constWeights(batchPowers[j])
 	}
 	type scratch struct {
 		f              *frame
@@ -68,7 +70,7 @@ func (q *quotients) add(ctx context.Context, p *program, d *denominators, column
 			if len(s.pending) == 0 {
 				s.first = c
 			}
-			if s.pending = append(s.pending, v); len(s.pending) == group || c == len(p.c.Constraints)-1 {
+			if s.pending = append(s.pending, v); len(s.pending) == group || c == terms-1 {
 				flush()
 			}
 		}, func(j int) {

@@ -23,6 +23,8 @@ import (
 	"fmt"
 
 	"github.com/consensys/gnark-crypto/field/koalabear"
+
+	"github.com/seed06907907/fatty/verifier/field"
 )
 
 // MaxDegree bounds a constraint's total degree in the columns.
@@ -63,7 +65,7 @@ type FixedKind uint8
 // The sources of preprocessed columns.
 const (
 	FixedSeq     FixedKind = iota // row index 0..2^k-1 at the component's own height 2^k; in the preprocessed tree
-	FixedTable                    // a named column of a fixed table such as the byte table; in the preprocessed tree
+	FixedTable                    // a named column of a fixed table, such as the byte table or a circuit; in the preprocessed tree
 	FixedProgram                  // a named column of the program table; in the program tree
 )
 
@@ -103,18 +105,37 @@ type Constraint struct {
 	Root  int32
 }
 
+// Weighted is an equation over the extension that holds in every row: the sum of coefficient * expression is zero, where
+// coefficients are scalars of the extension that the verifier knows.
+type Weighted struct {
+	Label string
+	Terms []Term
+}
+
+// Term is one summand of a Weighted. Its coefficient is ExtParams[Param], or 1 if Param is negative, times the element of
+// the extension's basis with number Basis.
+type Term struct {
+	Param int32
+	Basis int
+	Node  int32
+}
+
 // AnyHeight is the height rule of a component whose height is part of the witness.
 const AnyHeight = 0
 
 // Component is one described table. It is immutable: what one proof holds of it lives elsewhere.
 type Component struct {
-	Name        string
-	LogHeight   int // fixed log2 of the rows, or AnyHeight; the program's table is AnyHeight and bound by its key
+	Name string
+	// LogHeight is the fixed log2 of the rows, or AnyHeight. A table that reads a program, or the columns of a circuit, is
+	// AnyHeight: its height is bound by what names the program or circuit.
+	LogHeight   int
 	Main        []string
 	Fixed       []Fixed
 	Params      []string
+	ExtParams   []string // public scalars of the extension, coefficients of Weighted
 	Nodes       []Node
 	Constraints []Constraint
+	Weighted    []Weighted
 	Lookups     []Lookup
 	// Batches groups the lookups, in order, by interaction column. Column j holds the row's fractions of batches 0..j
 	// summed; the last one is the running sum over the rows (verifier/stark.Constraints has the equations).
@@ -260,11 +281,8 @@ func (b *Builder) fixed(f Fixed) Expr {
 // Seq is the row's index, 0 .. 2^k-1, preprocessed.
 func (b *Builder) Seq() Expr { return b.fixed(Fixed{FixedSeq, "seq"}) }
 
-// Table is a column of a fixed table in the preprocessed tree; only components of fixed height may read one.
+// Table is a column of a fixed table in the preprocessed tree. All components that read it have its height.
 func (b *Builder) Table(name string) Expr {
-	if b.c.LogHeight == AnyHeight {
-		b.fail("column %s of a fixed table needs a fixed height", name)
-	}
 	return b.fixed(Fixed{FixedTable, name})
 }
 
@@ -281,6 +299,35 @@ func (b *Builder) Param(name string) Expr {
 	}
 	b.c.Params = append(b.c.Params, name)
 	return b.node(Node{Op: OpParam, Index: int32(len(b.c.Params) - 1)})
+}
+
+// ExtParam is a public scalar of the extension, for coefficients of ZeroWeighted.
+func (b *Builder) ExtParam(name string) int32 {
+	b.c.ExtParams = append(b.c.ExtParams, name)
+	return int32(len(b.c.ExtParams) - 1)
+}
+
+// Weigh is x times an extension scalar, or times 1 if param is negative, times an element of the extension's basis.
+func (x Expr) Weigh(param int32, basis int) WeightedExpr { return WeightedExpr{x, param, basis} }
+
+// WeightedExpr is a summand of ZeroWeighted.
+type WeightedExpr struct {
+	x     Expr
+	param int32
+	basis int
+}
+
+// ZeroWeighted adds the equation that the terms sum to zero in every row.
+func (b *Builder) ZeroWeighted(label string, terms ...WeightedExpr) {
+	w := Weighted{Label: label}
+	for _, t := range terms {
+		if t.x.b != b || t.param >= int32(len(b.c.ExtParams)) || t.basis < 0 || t.basis >= field.Degree {
+			b.fail("weighted constraint %q has a term of another builder, scalar or basis", label)
+			return
+		}
+		w.Terms = append(w.Terms, Term{max(t.param, -1), t.basis, t.x.id})
+	}
+	b.c.Weighted = append(b.c.Weighted, w)
 }
 
 // Const is a constant; negative ones are taken mod p.
@@ -333,6 +380,12 @@ func (b *Builder) Use(r *Relation, on Expr, tuple ...Expr) { b.lookup(r, false, 
 
 // Yield gives a tuple to relation r if on, which must be 0 or 1 in every satisfying row.
 func (b *Builder) Yield(r *Relation, on Expr, tuple ...Expr) { b.lookup(r, true, true, on, tuple) }
+
+// Balance adds a tuple to relation r as often as a preprocessed column says: a count of yields where it is positive, of uses,
+// as p less their number, where it is negative. It is for circuits, whose builder makes one yield and its uses add up.
+func (b *Builder) Balance(r *Relation, times Expr, tuple ...Expr) {
+	b.lookup(r, true, false, times, tuple)
+}
 
 // YieldTimes gives a tuple to relation r as often as an unconstrained multiplicity column says.
 func (b *Builder) YieldTimes(r *Relation, times Expr, tuple ...Expr) {

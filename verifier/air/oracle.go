@@ -3,6 +3,8 @@ package air
 import (
 	"fmt"
 	"sort"
+
+	"github.com/seed06907907/fatty/verifier/field"
 )
 
 // PublicLookup is a lookup of the public data: a use, or a yield, of one tuple.
@@ -17,6 +19,7 @@ type Table struct {
 	Main   [][]Element // one list of 2^k rows a main column
 	Fixed  [][]Element // one list of 2^k rows an entry of Component.Fixed
 	Params []Element
+	Ext    []field.Ext // one value an entry of Component.ExtParams
 }
 
 // Violation is the first constraint that a table breaks.
@@ -42,11 +45,16 @@ func (e *Imbalance) Error() string {
 
 // Rows returns the number of rows of a table of c, or an error if its columns do not fit the description.
 func (t Table) Rows(c *Component) (int, error) {
-	if len(t.Main) != len(c.Main) || len(t.Fixed) != len(c.Fixed) || len(t.Params) != len(c.Params) || len(t.Main) == 0 {
+	if len(t.Main) != len(c.Main) || len(t.Fixed) != len(c.Fixed) || len(t.Params) != len(c.Params) || len(t.Ext) != len(c.ExtParams) {
 		return 0, fmt.Errorf("component %s: %d main, %d fixed, %d params, want %d, %d, %d: %w", c.Name,
 			len(t.Main), len(t.Fixed), len(t.Params), len(c.Main), len(c.Fixed), len(c.Params), ErrShape)
 	}
-	n := len(t.Main[0])
+	n := 0
+	for _, list := range [][][]Element{t.Main, t.Fixed} {
+		if len(list) > 0 {
+			n = len(list[0])
+		}
+	}
 	for _, list := range [][][]Element{t.Main, t.Fixed} {
 		for _, col := range list {
 			if len(col) != n {
@@ -55,6 +63,24 @@ func (t Table) Rows(c *Component) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+func (t Term) coefficient(ext []field.Ext) field.Ext {
+	c := field.Basis(t.Basis)
+	if t.Param >= 0 {
+		c = field.Mul(c, ext[t.Param])
+	}
+	return c
+}
+
+// Coefficients returns the coefficient of each term of each Weighted of c, in order, given the values of its ExtParams.
+func (c *Component) Coefficients(ext []field.Ext) (out []field.Ext) {
+	for _, w := range c.Weighted {
+		for _, t := range w.Terms {
+			out = append(out, t.coefficient(ext))
+		}
+	}
+	return out
 }
 
 // EvalRow returns the value of every node of c over row i of t, whose shape Rows has checked.
@@ -83,6 +109,15 @@ func CheckConstraints(c *Component, t Table) error {
 		for _, k := range c.Constraints {
 			if !v[k.Root].IsZero() {
 				return &Violation{c.Name, k.Label, i}
+			}
+		}
+		for _, w := range c.Weighted {
+			var sum field.Ext
+			for _, term := range w.Terms {
+				sum = field.Add(sum, field.Scale(term.coefficient(t.Ext), v[term.Node]))
+			}
+			if !sum.IsZero() {
+				return &Violation{c.Name, w.Label, i}
 			}
 		}
 	}

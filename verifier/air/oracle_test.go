@@ -133,7 +133,6 @@ func TestBuilderKeepsTheFirstMistake(t *testing.T) {
 		"a narrow tuple":      func(b *air.Builder) { x := b.Main("x"); b.Use(two, x, x) },
 		"a tuple of degree 3": func(b *air.Builder) { x := b.Main("x"); b.Use(one, x, x.Mul(x).Mul(x)) },
 		"a square numerator":  func(b *air.Builder) { x := b.Main("x"); b.Use(one, x.Mul(x), x) },
-		"a table's column":    func(b *air.Builder) { b.Use(one, b.Const(1), b.Table("t")) },
 		"another builder": func(b *air.Builder) {
 			x := air.NewBuilder("other", air.AnyHeight).Main("x")
 			b.Use(one, b.Const(1), b.Main("y").Add(x))

@@ -208,5 +208,8 @@ func (Arithmetic) Sub(a, b Ext) (r Ext) { r.Sub(&a, &b); return }
 // Mul returns a * b.
 func (Arithmetic) Mul(a, b Ext) (r Ext) { r.Mul(&a, &b); return }
 
+// Basis is the d-th element of the basis of Coords.
+func (Arithmetic) Basis(d int) Ext { return Basis(d) }
+
 // InvertAll returns the inverses of xs, 0 for 0 (Montgomery's trick).
 func InvertAll(xs []Ext) []Ext { return extensions.BatchInvertE6(xs) }

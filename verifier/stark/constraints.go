@@ -18,15 +18,22 @@ type Values[T any] struct {
 	Sums     []T // interaction columns at this row
 	Previous T   // the last interaction column at the previous row
 	Share    T   // claim / 2^k: what the running sum loses in each row
+	Ext      []T // values of the component's ExtParams
 }
 
-// Constraints returns the value of every constraint of a component: those of its description, then one for each
-// interaction column. All vanish on the rows of a satisfying trace.
+// Ring is an arithmetic that has the extension's basis.
+type Ring[T any] interface {
+	air.Arithmetic[T]
+	Basis(d int) T
+}
+
+// Constraints returns the value of every constraint of a component: those of its description, the weighted ones, then one for
+// each interaction column. All vanish on the rows of a satisfying trace.
 //
 // With fractions n_i/d_i of a column's batch and step what the column adds to the one before it, the column's constraint is
 // step * prod d_i = sum_i n_i prod_{j != i} d_j, where yields have -n_i. The last column's step is also taken from its own
 // previous row, and gives the share back.
-func Constraints[T any](c *air.Component, ar air.Arithmetic[T], v Values[T], lk Lookup[T]) ([]T, error) {
+func Constraints[T any](c *air.Component, ar Ring[T], v Values[T], lk Lookup[T]) ([]T, error) {
 	nodes, err := air.Eval(c, ar, v.Row)
 	if err != nil {
 		return nil, err
@@ -34,11 +41,25 @@ func Constraints[T any](c *air.Component, ar air.Arithmetic[T], v Values[T], lk 
 	if len(v.Sums) != len(c.Batches) {
 		return nil, fmt.Errorf("component %s: %d interaction columns, want %d: %w", c.Name, len(v.Sums), len(c.Batches), air.ErrShape)
 	}
-	out := make([]T, 0, len(c.Constraints)+len(c.Batches))
+	if len(v.Ext) != len(c.ExtParams) {
+		return nil, fmt.Errorf("component %s: %d extension scalars, want %d: %w", c.Name, len(v.Ext), len(c.ExtParams), air.ErrShape)
+	}
+	out := make([]T, 0, Count(c))
 	for _, k := range c.Constraints {
 		out = append(out, nodes[k.Root])
 	}
 	zero := ar.Const(air.Element{})
+	for _, w := range c.Weighted {
+		sum := zero
+		for _, t := range w.Terms {
+			x := ar.Mul(ar.Basis(t.Basis), nodes[t.Node])
+			if t.Param >= 0 {
+				x = ar.Mul(x, v.Ext[t.Param])
+			}
+			sum = ar.Add(sum, x)
+		}
+		out = append(out, sum)
+	}
 	for j, batch := range c.Batches {
 		step := v.Sums[j]
 		if j > 0 {
@@ -66,6 +87,9 @@ func Constraints[T any](c *air.Component, ar air.Arithmetic[T], v Values[T], lk 
 	}
 	return out, nil
 }
+
+// Count is the number of a component's constraints, as Constraints returns them.
+func Count(c *air.Component) int { return len(c.Constraints) + len(c.Weighted) + len(c.Batches) }
 
 // denominator is id + alpha v_0 + alpha^2 v_1 + .. - z.
 func denominator[T any](ar air.Arithmetic[T], l *air.Lookup, nodes []T, lk Lookup[T]) T {

@@ -17,6 +17,7 @@ type Instance struct {
 	Params     Params
 	LogHeights []int             // log2 of the rows of each component of Set
 	Scalars    [][]field.Element // values of each component's Params
+	Ext        [][]field.Ext     // values of each component's ExtParams; nil for a set without any
 
 	Preprocessed hash.Digest // root of the preprocessed tree: a constant of (set, LogN, LogBlowup)
 
@@ -59,6 +60,14 @@ func (f Fingerprint) Of(r *air.Relation, tuple ...field.Element) (field.Ext, err
 	d.B0.A0.Add(&d.B0.A0, &id)
 	d.Sub(&d, &f.Z)
 	return d, nil
+}
+
+// ExtScalars returns the values of component i's ExtParams.
+func (inst *Instance) ExtScalars(i int) []field.Ext {
+	if inst.Ext == nil {
+		return nil
+	}
+	return inst.Ext[i]
 }
 
 // Sum returns the sum over fractions numerator/denominator; a zero denominator is an error.
@@ -106,8 +115,8 @@ func Identity(s *air.Set) [16]field.Element {
 	num(int64(len(s.Components)))
 	for _, c := range s.Components {
 		text(c.Name)
-		num(int64(c.LogHeight), int64(len(c.Main)), int64(len(c.Fixed)), int64(len(c.Params)), int64(len(c.Nodes)),
-			int64(len(c.Constraints)), int64(len(c.Lookups)), int64(len(c.Batches)))
+		num(int64(c.LogHeight), int64(len(c.Main)), int64(len(c.Fixed)), int64(len(c.Params)), int64(len(c.ExtParams)), int64(len(c.Nodes)),
+			int64(len(c.Constraints)), int64(len(c.Weighted)), int64(len(c.Lookups)), int64(len(c.Batches)))
 		for _, m := range c.Main {
 			text(m)
 		}
@@ -128,6 +137,16 @@ func Identity(s *air.Set) [16]field.Element {
 		for _, k := range c.Constraints {
 			text(k.Label)
 			num(int64(k.Root))
+		}
+		for _, p := range c.ExtParams {
+			text(p)
+		}
+		for _, w := range c.Weighted {
+			text(w.Label)
+			num(int64(len(w.Terms)))
+			for _, t := range w.Terms {
+				num(int64(t.Param), int64(t.Basis), int64(t.Node))
+			}
 		}
 		for _, l := range c.Lookups {
 			num(int64(l.Relation.ID), int64(l.Relation.Width), int64(l.Numerator), int64(len(l.Tuple)))

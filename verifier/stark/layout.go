@@ -51,7 +51,8 @@ func NewLayout(inst *Instance) (*Layout, error) {
 	if set == nil || len(set.Components) == 0 {
 		return nil, fmt.Errorf("no component: %w", ErrInstance)
 	}
-	if len(inst.LogHeights) != len(set.Components) || len(inst.Scalars) != len(set.Components) {
+	if len(inst.LogHeights) != len(set.Components) || len(inst.Scalars) != len(set.Components) ||
+		inst.Ext != nil && len(inst.Ext) != len(set.Components) {
 		return nil, fmt.Errorf("set %s has %d components, got %d heights and %d scalar lists: %w", set.Name,
 			len(set.Components), len(inst.LogHeights), len(inst.Scalars), ErrInstance)
 	}
@@ -59,7 +60,7 @@ func NewLayout(inst *Instance) (*Layout, error) {
 		return nil, fmt.Errorf("%d public words, at most %d: %w", len(inst.Public), MaxPublicWords, ErrInstance)
 	}
 	l := &Layout{Params: inst.Params}
-	if err := l.names(set, n); err != nil {
+	if err := l.names(inst); err != nil {
 		return nil, err
 	}
 	for i, c := range set.Components {
@@ -87,24 +88,24 @@ func NewLayout(inst *Instance) (*Layout, error) {
 	return l, boundUses(inst)
 }
 
-// names lists the preprocessed columns, which do not depend on the heights of components.
-func (l *Layout) names(set *air.Set, n int) error {
+// names lists the preprocessed columns. Row counters are there for every height, whatever heights the components have.
+func (l *Layout) names(inst *Instance) error {
 	height := map[string]int{}
-	l.Program = set.FixedNames(air.FixedProgram)
-	for _, c := range set.Components {
+	l.Program = inst.Set.FixedNames(air.FixedProgram)
+	counters := false
+	for i, c := range inst.Set.Components {
+		k := inst.LogHeights[i]
 		for _, f := range c.Fixed {
 			switch f.Kind {
 			case air.FixedSeq:
+				counters = true
 			case air.FixedTable:
-				if c.LogHeight == air.AnyHeight {
-					return fmt.Errorf("component %s reads a fixed table and has no fixed height: %w", c.Name, ErrInstance)
-				}
-				if have, ok := height[f.Name]; ok && have != c.LogHeight {
-					return fmt.Errorf("table column %s is read at 2^%d and 2^%d rows: %w", f.Name, have, c.LogHeight, ErrInstance)
+				if have, ok := height[f.Name]; ok && have != k {
+					return fmt.Errorf("table column %s is read at 2^%d and 2^%d rows: %w", f.Name, have, k, ErrInstance)
 				} else if !ok {
-					height[f.Name] = c.LogHeight
+					height[f.Name] = k
 					l.Preprocessed = append(l.Preprocessed, f.Name)
-					l.Columns[TreePreprocessed] = append(l.Columns[TreePreprocessed], c.LogHeight)
+					l.Columns[TreePreprocessed] = append(l.Columns[TreePreprocessed], k)
 				}
 			case air.FixedProgram:
 			default:
@@ -112,7 +113,7 @@ func (l *Layout) names(set *air.Set, n int) error {
 			}
 		}
 	}
-	for k := air.MinLogHeight; k <= n; k++ {
+	for k := air.MinLogHeight; counters && k <= inst.Params.LogN; k++ {
 		l.Preprocessed = append(l.Preprocessed, SeqName(k))
 		l.Columns[TreePreprocessed] = append(l.Columns[TreePreprocessed], k)
 	}
@@ -132,6 +133,9 @@ func (l *Layout) component(inst *Instance, i int, c *air.Component) error {
 	}
 	if len(inst.Scalars[i]) != len(c.Params) {
 		return fmt.Errorf("component %s has %d scalars, must be %d: %w", c.Name, len(inst.Scalars[i]), len(c.Params), ErrInstance)
+	}
+	if got := len(inst.ExtScalars(i)); got != len(c.ExtParams) {
+		return fmt.Errorf("component %s has %d extension scalars, must be %d: %w", c.Name, got, len(c.ExtParams), ErrInstance)
 	}
 	if len(c.Batches) == 0 {
 		return fmt.Errorf("component %s has no lookup: %w", c.Name, ErrInstance)
@@ -162,7 +166,7 @@ func (l *Layout) component(inst *Instance, i int, c *air.Component) error {
 		l.Columns[TreeInteraction] = append(l.Columns[TreeInteraction], k)
 	}
 	l.Constraint = append(l.Constraint, l.Constraints)
-	l.Constraints += len(c.Constraints) + len(c.Batches)
+	l.Constraints += Count(c)
 	return nil
 }
 
