@@ -175,7 +175,11 @@ func (pr *Prover) Prove(ctx context.Context, p *vm.Program, input []vm.Felt, opt
 	if len(out.Proof) > verifier.MaxProofBytes {
 		return nil, fmt.Errorf("the proof has %d bytes, at most %d: %w", len(out.Proof), verifier.MaxProofBytes, ErrTooLong)
 	}
-	if out.Level, err = verifier.ShapeOf(inst).Level(); err != nil {
+	shape, err := verifier.ShapeOf(inst)
+	if err != nil {
+		return nil, err
+	}
+	if out.Level, err = shape.Level(); err != nil {
 		return nil, err
 	}
 	if len(marks) < starkStages {

@@ -23,7 +23,7 @@ const (
 	proofMagic = "FATTYRUN"
 	// ProofVersion is the version that this verifier reads and this prover writes. A change to the tables, the transcript or
 	// the format takes the next number; genesis files name the versions that a ledger accepts.
-	ProofVersion = 1
+	ProofVersion = 2
 	coreSet      = 1
 	headBytes    = len(proofMagic) + 2 + 1 + 1 + 32 + 32 + idBytes
 	// MaxProofBytes bounds a proof, as an attachment of a transaction and as the content of a file.
@@ -56,9 +56,9 @@ type parameterSet struct {
 
 var parameterSets = func() (out []parameterSet) {
 	// Queries by level and log2 of the blow-up: docs/proof-system.md, "How sure".
-	queries := map[int][]int{Security100: {1: 173, 2: 86}, Security124: {1: 222, 2: 110}}
+	queries := map[int][]int{Security100: {1: 173, 3: 57}, Security124: {1: 222, 3: 73}}
 	for i, size := range pinnedSizes {
-		p := stark.Params{LogN: size.n, LogBlowup: size.blowup, QueryGrind: 20, FoldLog: 3, FinalLog: 6}
+		p := stark.Params{LogN: size.n, LogBlowup: size.blowup, QueryGrind: 20, FoldLog: 3, FinalLog: size.final}
 		for j, security := range []int{Security100, Security124} {
 			p.Queries = queries[security][size.blowup]
 			out = append(out, parameterSet{byte(1 + i + 16*j), security, p})
@@ -239,7 +239,11 @@ func Verify(proof []byte, accept Accept) (Statement, error) {
 	if err := stark.Verify(inst, p); err != nil {
 		return Statement{}, fmt.Errorf("%w: %w", err, ErrInvalid)
 	}
-	level, err := ShapeOf(inst).Level()
+	shape, err := ShapeOf(inst)
+	if err != nil {
+		return Statement{}, err
+	}
+	level, err := shape.Level()
 	if err != nil {
 		return Statement{}, err
 	}
@@ -251,19 +255,20 @@ func Verify(proof []byte, accept Accept) (Statement, error) {
 }
 
 // ShapeOf returns what the security calculator needs of an instance.
-func ShapeOf(inst *stark.Instance) Shape {
+func ShapeOf(inst *stark.Instance) (Shape, error) {
+	l, err := stark.NewLayout(inst)
+	if err != nil {
+		return Shape{}, err
+	}
 	p := inst.Params
 	s := Shape{LogN: p.LogN, LogBlowup: p.LogBlowup, Degree: field.Degree, Queries: p.Queries, Grind: p.QueryGrind,
-		FoldLog: p.FoldLog, FinalLog: p.FinalLog, MaxDegree: 3, Points: 3, Fractions: stark.PublicLookups}
-	// Preprocessed columns: three of the byte table and one counter a height; the program's; two halves of the composition.
-	s.Words = 2 + 3 + p.LogN + len(inst.LogHeights)*2
+		FoldLog: p.FoldLog, FinalLog: p.FinalLog, MaxDegree: 3, Points: 3, Words: l.Words(), Fractions: stark.PublicLookups}
 	for i, c := range inst.Set.Components {
-		s.Words += len(c.Main) + len(c.Batches) + len(c.Fixed)
-		s.Constraints += len(c.Constraints) + len(c.Batches)
+		s.Constraints += stark.Count(c)
 		s.Fractions += float64(len(c.Lookups)) * float64(uint64(1)<<inst.LogHeights[i])
 	}
 	s.TupleLen = 1 + stark.WidestRelation(inst.Set)
-	return s
+	return s, nil
 }
 
 // PinnedSizes are the log2 sizes that proofs have.

@@ -11,8 +11,8 @@ import (
 
 // deepCodeword computes the DEEP combination: on the first block, which determines it, then extended to all blocks.
 // Numerators are summed at each column's own height; a short sum over the long block is the same values over and over.
-func deepCodeword(ctx context.Context, n, b int, trees [vstark.Trees]*tree, l *vstark.Layout, heights []int,
-	deep *vstark.Deep, open *vstark.Openings, inverse *extVec) (extVec, error) {
+func deepCodeword(ctx context.Context, n, b int, trees [vstark.Trees]*tree, heights []int,
+	deep *vstark.Deep, open *vstark.Openings[field.Ext], inverse *extVec) (extVec, error) {
 	rows := 1 << n
 	step := min(chunk, rows)
 	// zeta[k] sums the columns of 2^k rows; previous[k] and period[k] the running sums for the other two points.
@@ -48,7 +48,7 @@ func deepCodeword(ctx context.Context, n, b int, trees [vstark.Trees]*tree, l *v
 			return extVec{}, err
 		}
 		atPrevious = field.Add(atPrevious, field.Mul(deep.Previous[i], open.Previous[i]))
-		atPeriod[k] = field.Add(atPeriod[k], field.Mul(deep.Period[i], open.Interaction[deep.Last[i]/field.Degree]))
+		atPeriod[k] = field.Add(atPeriod[k], field.Mul(deep.Period[i], combine(open.Columns[vstark.TreeInteraction][deep.Last[i]:])))
 	}
 	for k := range zeta {
 		for _, v := range []*extVec{zeta[k], previous[k], period[k]} {

@@ -16,7 +16,7 @@ type friLayer struct {
 }
 
 // layers commits and folds the codeword down to the final polynomial.
-func layers(ctx context.Context, p vstark.Params, codeword extVec, ch *vstark.Challenges) ([]friLayer, []field.Ext, error) {
+func layers(ctx context.Context, p vstark.Params, codeword extVec, ch *vstark.NativeChallenges) ([]friLayer, []field.Ext, error) {
 	k, b := p.LogN, p.LogBlowup
 	code := make([]field.Ext, 1<<(k+b))
 	err := each(ctx, 1<<b, func(_, beta int) error {

@@ -17,24 +17,19 @@ type denominators struct {
 	slots    [][]int32   // of each lookup: its vector entries
 }
 
-func newDenominators(p *program, fp vstark.Fingerprint) *denominators {
+func newDenominators(p *program, lk vstark.Lookup[field.Ext]) *denominators {
 	d := &denominators{}
-	widest := 0
-	for i := range p.lookups {
-		widest = max(widest, len(p.lookups[i].tuple))
-	}
-	powers := field.Powers(fp.Alpha, widest+1)
 	for i := range p.lookups {
 		l := &p.lookups[i]
-		c := field.Sub(field.FromBase(field.New(uint64(l.id))), fp.Z)
+		c := field.Sub(field.FromBase(field.New(uint64(l.id))), lk.Z)
 		var ws []field.Ext
 		var slots []int32
 		for t, o := range l.tuple {
 			if o.vector {
-				ws = append(ws, powers[t+1])
+				ws = append(ws, lk.Powers[t])
 				slots = append(slots, o.slot)
 			} else {
-				c = field.Add(c, field.Scale(powers[t+1], o.scalar))
+				c = field.Add(c, field.Scale(lk.Powers[t], o.scalar))
 			}
 		}
 		d.constant = append(d.constant, c)

@@ -43,7 +43,7 @@ func Prove(ctx context.Context, inst *vstark.Instance, pre, program *Fixed, trac
 	if err := trace.check(inst); err != nil {
 		return nil, err
 	}
-	r := &run{ctx: ctx, inst: inst, l: l, trace: trace, opt: opt, ch: vstark.NewChallenges(inst)}
+	r := &run{ctx: ctx, inst: inst, l: l, trace: trace, opt: opt, ch: vstark.NewProverChallenges(inst)}
 	r.fixed[vstark.TreePreprocessed], r.fixed[vstark.TreeProgram] = pre, program
 	for t, f := range r.fixed {
 		if f != nil {
@@ -88,12 +88,12 @@ type run struct {
 	l     *vstark.Layout
 	trace *Trace
 	opt   Options
-	ch    *vstark.Challenges
+	ch    *vstark.NativeChallenges
 	proof vstark.Proof
 
 	fixed  [vstark.Trees]*Fixed
 	trees  [vstark.Trees]*tree
-	fp     vstark.Fingerprint
+	lookup vstark.Lookup[field.Ext]
 	sums   [][]extVec // extended interaction columns of each component
 	zeta   field.Ext
 	points map[int]*lagrange // by height
@@ -120,7 +120,8 @@ func (r *run) main() error {
 		return err
 	}
 	r.proof.MainRoot = r.trees[vstark.TreeMain].root()
-	r.fp = r.ch.Lookup(r.proof.MainRoot)
+	z, alpha := r.ch.Lookup(r.proof.MainRoot)
+	r.lookup = vstark.NewLookup[field.Ext](field.Arithmetic{}, r.inst.Set, z, alpha)
 	return nil
 }
 
@@ -131,7 +132,7 @@ func (r *run) lookups() error {
 		k := r.inst.LogHeights[i]
 		p := compile(c, r.inst.Scalars[i], false)
 		rows := append(append([]koalabear.Vector(nil), r.trace.Main[i]...), fixedColumns(r.l.Fixed[i], r.fixed, false)...)
-		sums, claim, err := interaction(r.ctx, p, newDenominators(p, r.fp), rows, k, b)
+		sums, claim, err := interaction(r.ctx, p, newDenominators(p, r.lookup), rows, k, b)
 		if err != nil {
 			return fmt.Errorf("component %s: %w", c.Name, err)
 		}
@@ -162,7 +163,7 @@ func (r *run) constraints() error {
 		p := compile(c, r.inst.Scalars[i], true)
 		main := r.trees[vstark.TreeMain].columns[r.l.Main[i] : r.l.Main[i]+len(c.Main)]
 		columns := append(append([]koalabear.Vector(nil), main...), fixedColumns(r.l.Fixed[i], r.fixed, true)...)
-		err := q.add(r.ctx, p, newDenominators(p, r.fp), columns, r.sums[i], r.proof.Claims[i], r.inst.LogHeights[i],
+		err := q.add(r.ctx, p, newDenominators(p, r.lookup), columns, r.sums[i], r.proof.Claims[i], r.inst.LogHeights[i],
 			r.inst.ExtScalars(i), powers[r.l.Constraint[i]:r.l.Constraint[i]+vstark.Count(c)])
 		if err != nil {
 			return fmt.Errorf("component %s: %w", c.Name, err)
@@ -176,8 +177,8 @@ func (r *run) constraints() error {
 		return err
 	}
 	r.proof.CompositionRoot = r.trees[vstark.TreeComposition].root()
-	r.zeta, err = r.ch.Zeta(r.proof.CompositionRoot)
-	return err
+	r.zeta = r.ch.Zeta(r.proof.CompositionRoot)
+	return nil
 }
 
 func (r *run) openings() error {
@@ -194,7 +195,7 @@ func (r *run) openings() error {
 			}
 		}
 	}
-	var values [vstark.Trees][]field.Ext
+	values := &r.proof.Open.Columns
 	for t, tr := range r.trees {
 		if tr == nil {
 			continue
@@ -208,29 +209,21 @@ func (r *run) openings() error {
 			return err
 		}
 	}
-	o := &r.proof.Open
-	o.Preprocessed, o.Program, o.Main = values[vstark.TreePreprocessed], values[vstark.TreeProgram], values[vstark.TreeMain]
-	for j := range r.l.Batches {
-		o.Interaction = append(o.Interaction, combine(values[vstark.TreeInteraction][j*field.Degree:]))
-	}
-	for h := range o.Composition {
-		o.Composition[h] = combine(values[vstark.TreeComposition][h*field.Degree:])
-	}
 	for i, k := range r.inst.LogHeights {
 		last := r.sums[i][len(r.sums[i])-1]
 		before := make([]field.Ext, field.Degree)
 		for d := range before {
 			before[d] = r.points[k].before(last[d])
 		}
-		o.Previous = append(o.Previous, combine(before))
+		r.proof.Open.Previous = append(r.proof.Open.Previous, combine(before))
 	}
 	return nil
 }
 
 func (r *run) folding() error {
 	p := r.inst.Params
-	deep := vstark.NewDeep(r.l, r.inst.LogHeights, r.ch.Deep(&r.proof.Open))
-	codeword, err := deepCodeword(r.ctx, p.LogN, p.LogBlowup, r.trees, r.l, r.inst.LogHeights, deep, &r.proof.Open, &r.points[p.LogN].inverse)
+	deep := vstark.NewDeep(r.inst, r.ch.Deep(&r.proof.Open))
+	codeword, err := deepCodeword(r.ctx, p.LogN, p.LogBlowup, r.trees, r.inst.LogHeights, deep, &r.proof.Open, &r.points[p.LogN].inverse)
 	if err != nil {
 		return err
 	}
@@ -246,7 +239,7 @@ func (r *run) folding() error {
 }
 
 func (r *run) queries() error {
-	places := vstark.Distinct(r.ch.Queries(r.proof.Nonce, r.inst.Params))
+	places := vstark.Queries(r.ch, r.proof.Nonce, r.inst.Params)
 	for t, tr := range r.trees {
 		if tr != nil {
 			r.proof.Rows[t], r.proof.Paths[t] = tr.rows(places), tr.path(places)

@@ -71,7 +71,7 @@ func commit(ctx context.Context, n, b int, heights []int, columns []koalabear.Ve
 // absorb continues the chains with columns [from, to) at height h; the states so far are of height at.
 func (t *tree) absorb(ctx context.Context, states koalabear.Vector, at, h, from, to int) (koalabear.Vector, error) {
 	out := make(koalabear.Vector, hash.Rate<<(h+t.b))
-	blocks := hash.Blocks(to - from)
+	blocks := hash.Steps(to - from)
 	groups := 1 << (h + t.b) / hash.Lanes
 	start := make([]field.Element, hash.Lanes*hash.Rate)
 	hash.Spread(start, hash.LeafState(len(t.columns)))

@@ -8,6 +8,7 @@ import (
 	"github.com/consensys/gnark-crypto/field/koalabear"
 
 	"github.com/seed06907907/fatty/verifier/air"
+	"github.com/seed06907907/fatty/verifier/hash"
 )
 
 // ErrProgram is wrapped by every error about a program that the tables cannot prove.
@@ -127,4 +128,18 @@ func feltOf(v uint64) (f [32]byte) {
 		f[FeltBytes-1-i] = byte(v >> (8 * i))
 	}
 	return f
+}
+
+// keyLabel is the transcript label of keys: another list of fields is another label.
+const keyLabel = "fatty program key 2"
+
+// ProgramKey is the name that proofs use for a program: the hash of its builtins, its number of felts, the log2 of the rows
+// of its table, and the roots of that table's tree, one for each accepted size.
+func ProgramKey[E, D any](ar hash.Blocks[E, D], builtins, felts, logHeight E, roots []D) D {
+	t := hash.NewTranscript(ar, keyLabel)
+	t.AbsorbWords(0, builtins, felts, logHeight)
+	for _, r := range roots {
+		t.AbsorbDigest(1, r)
+	}
+	return t.Digest(2)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed06907907/fatty/verifier/air"
 	"github.com/seed06907907/fatty/verifier/field"
+	"github.com/seed06907907/fatty/verifier/hash"
 	"github.com/seed06907907/fatty/verifier/stark"
 )
 
@@ -261,21 +262,21 @@ func (d *PublicData) Lookups() []air.PublicLookup {
 }
 
 // PublicSum returns the sum of the public lookups' fractions. Check must have passed.
-func (d *PublicData) PublicSum(f stark.Fingerprint) (field.Ext, error) {
-	lookups := d.Lookups()
-	numerators := make([]field.Element, len(lookups))
-	denominators := make([]field.Ext, len(lookups))
-	for i, l := range lookups {
-		var err error
-		if denominators[i], err = f.Of(l.Relation, l.Tuple...); err != nil {
-			return field.Ext{}, err
+func (d *PublicData) PublicSum(lk stark.Lookup[field.Ext]) (sum field.Ext, err error) {
+	for _, l := range d.Lookups() {
+		den := lk.Denominator(field.Arithmetic{}, l.Relation, hash.Words(l.Tuple))
+		if den.IsZero() {
+			return sum, fmt.Errorf("a lookup's denominator is zero: %w", ErrPublicData)
 		}
-		numerators[i].SetOne()
+		var f field.Ext
+		f.Inverse(&den)
 		if l.Yield {
-			numerators[i].Neg(&numerators[i])
+			sum = field.Sub(sum, f)
+		} else {
+			sum = field.Add(sum, f)
 		}
 	}
-	return stark.Sum(numerators, denominators)
+	return sum, nil
 }
 
 func element(v uint32) air.Element { return field.New(uint64(v)) }

@@ -68,8 +68,8 @@ func LeafState(width int) (d Digest) {
 	return d
 }
 
-// Blocks returns the number of steps that a leaf of width words takes.
-func Blocks(width int) int { return (width + Rate - 1) / Rate }
+// Steps returns the number of steps that a leaf of width words takes.
+func Steps(width int) int { return (width + Rate - 1) / Rate }
 
 // Leaf hashes one leaf.
 func Leaf(words []field.Element) Digest {
@@ -91,7 +91,7 @@ func Leaves(dst []Digest, words []field.Element, width int) {
 		}
 		return
 	}
-	steps := Blocks(width)
+	steps := Steps(width)
 	matrix := make([]field.Element, Lanes*steps*Rate)
 	state := make([]field.Element, Lanes*Rate)
 	Spread(state, LeafState(width))

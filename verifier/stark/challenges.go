@@ -1,20 +1,20 @@
 package stark
 
 import (
-	"errors"
-
 	"github.com/seed06907907/fatty/verifier/field"
 	"github.com/seed06907907/fatty/verifier/hash"
 )
 
 // protocol is the label of the transcript. Another order of messages is another protocol and needs another label.
-const protocol = "fatty stark 1"
+const protocol = "fatty stark 2"
 
 // Tags of the transcript's messages and challenges, in their order.
 const (
 	tagParams = iota + 1
 	tagIdentity
 	tagPublic
+	tagPublicDigest
+	tagPublicExt
 	tagHeights
 	tagScalars
 	tagPreprocessed
@@ -42,87 +42,87 @@ const (
 	tagQueries
 )
 
-// ErrZeta is returned if the out-of-domain point lies in the base field, where the domains are. An honest prover meets it
-// with probability 2^-155.
-var ErrZeta = errors.New("the out-of-domain point lies in the base field")
-
 // Challenges is the transcript of one proof. Prover and verifier call its methods in the order in which they stand here.
-type Challenges struct{ t *hash.Transcript }
+type Challenges[E, D any] struct{ t *hash.Transcript[E, D] }
 
 // NewChallenges absorbs what both sides know beforehand.
-func NewChallenges(inst *Instance) *Challenges {
-	t := hash.NewTranscript(protocol)
-	t.Absorb(tagParams, inst.Params.words()...)
-	id := Identity(inst.Set)
-	t.Absorb(tagIdentity, id[:]...)
-	t.Absorb(tagPublic, inst.Public...)
-	heights := make([]field.Element, 0, len(inst.LogHeights)+1)
-	for _, k := range inst.LogHeights {
-		heights = append(heights, field.New(uint64(k)))
+func NewChallenges[E, D any](ar hash.Blocks[E, D], s *Subject[E, D]) *Challenges[E, D] {
+	t := hash.NewTranscript(ar, protocol)
+	t.AbsorbConst(tagParams, s.Params.words()...)
+	id := Identity(s.Set)
+	t.AbsorbConst(tagIdentity, id[:]...)
+	t.AbsorbWords(tagPublic, s.Public...)
+	for _, d := range s.PublicDigests {
+		t.AbsorbDigest(tagPublicDigest, d)
 	}
-	t.Absorb(tagHeights, append(heights, field.New(uint64(inst.ProgramLogHeight)))...)
-	for _, s := range inst.Scalars {
-		t.Absorb(tagScalars, s...)
+	t.AbsorbExt(tagPublicExt, s.PublicExt...)
+	heights := make([]E, 0, len(s.Heights)+1)
+	for _, h := range s.Heights {
+		heights = append(heights, h.Log)
 	}
-	t.AbsorbDigest(tagPreprocessed, inst.Preprocessed)
-	t.AbsorbDigest(tagProgram, inst.Program)
-	return &Challenges{t}
+	t.AbsorbWords(tagHeights, append(heights, s.ProgramLogHeight)...)
+	for _, scalars := range s.Scalars {
+		t.AbsorbWords(tagScalars, scalars...)
+	}
+	t.AbsorbDigest(tagPreprocessed, s.Preprocessed)
+	t.AbsorbDigest(tagProgram, s.Program)
+	return &Challenges[E, D]{t}
 }
 
 // Lookup absorbs the root of the main columns and draws the challenges of the lookup argument.
-func (c *Challenges) Lookup(main hash.Digest) Fingerprint {
+func (c *Challenges[E, D]) Lookup(main D) (z, alpha E) {
 	c.t.AbsorbDigest(tagMain, main)
-	return Fingerprint{Z: c.t.Ext(tagZ), Alpha: c.t.Ext(tagAlpha)}
+	return c.t.Ext(tagZ), c.t.Ext(tagAlpha)
 }
 
 // Weight absorbs the claimed sums and the root of the interaction columns and draws the weight of the constraints.
-func (c *Challenges) Weight(claims []field.Ext, interaction hash.Digest) field.Ext {
+func (c *Challenges[E, D]) Weight(claims []E, interaction D) E {
 	c.t.AbsorbExt(tagClaims, claims...)
 	c.t.AbsorbDigest(tagInteraction, interaction)
 	return c.t.Ext(tagWeight)
 }
 
 // Zeta absorbs the root of the composition columns and draws the out-of-domain point.
-func (c *Challenges) Zeta(composition hash.Digest) (field.Ext, error) {
+func (c *Challenges[E, D]) Zeta(composition D) E {
 	c.t.AbsorbDigest(tagComposition, composition)
-	zeta := c.t.Ext(tagZeta)
-	return zeta, checkZeta(zeta)
-}
-
-// checkZeta refuses a point at which opened values would bind nothing. All domains lie in the base field, and so do all
-// roots of x^(2^n) - 1: outside of it no denominator vanishes.
-func checkZeta(zeta field.Ext) error {
-	if field.InBase(&zeta) {
-		return ErrZeta
-	}
-	return nil
+	return c.t.Ext(tagZeta)
 }
 
 // Deep absorbs the opened values and draws the weight of the DEEP terms.
-func (c *Challenges) Deep(o *Openings) field.Ext {
-	c.t.AbsorbExt(tagOpenPreprocessed, o.Preprocessed...)
-	c.t.AbsorbExt(tagOpenProgram, o.Program...)
-	c.t.AbsorbExt(tagOpenMain, o.Main...)
-	c.t.AbsorbExt(tagOpenInteraction, o.Interaction...)
-	c.t.AbsorbExt(tagOpenComposition, o.Composition[:]...)
+func (c *Challenges[E, D]) Deep(o *Openings[E]) E {
+	c.t.AbsorbExt(tagOpenPreprocessed, o.Columns[TreePreprocessed]...)
+	c.t.AbsorbExt(tagOpenProgram, o.Columns[TreeProgram]...)
+	c.t.AbsorbExt(tagOpenMain, o.Columns[TreeMain]...)
+	c.t.AbsorbExt(tagOpenInteraction, o.Columns[TreeInteraction]...)
+	c.t.AbsorbExt(tagOpenComposition, o.Columns[TreeComposition]...)
 	c.t.AbsorbExt(tagOpenPrevious, o.Previous...)
 	return c.t.Ext(tagDeep)
 }
 
 // Fold absorbs the root of a FRI layer and draws its fold challenge.
-func (c *Challenges) Fold(layer hash.Digest) field.Ext {
+func (c *Challenges[E, D]) Fold(layer D) E {
 	c.t.AbsorbDigest(tagLayer, layer)
 	return c.t.Ext(tagFold)
 }
 
 // Seed absorbs the final polynomial and draws what the proof of work is made on.
-func (c *Challenges) Seed(final []field.Ext) hash.Digest {
+func (c *Challenges[E, D]) Seed(final []E) D {
 	c.t.AbsorbExt(tagFinal, final...)
 	return c.t.Digest(tagGrindSeed)
 }
 
-// Queries absorbs the nonce and draws the places, with repetition, in the order drawn.
-func (c *Challenges) Queries(nonce uint64, p Params) []uint32 {
-	c.t.Absorb(tagNonce, field.New(nonce&0xffffff), field.New(nonce>>24))
-	return c.t.Indices(tagQueries, p.Queries, p.LogN+p.LogBlowup)
+// Queries absorbs the words of the nonce and draws the blocks that hold n places.
+func (c *Challenges[E, D]) Queries(low, high E, n int) []D {
+	c.t.AbsorbWords(tagNonce, low, high)
+	return c.t.Indices(tagQueries, n)
+}
+
+// NativeChallenges is the transcript of a prover.
+type NativeChallenges = Challenges[field.Ext, hash.Digest]
+
+// Queries draws the distinct places of a proof, ascending.
+func Queries(c *NativeChallenges, nonce uint64, p Params) []uint32 {
+	low, high := hash.NonceWords(nonce)
+	places := Native{}.places(c.Queries(field.FromBase(low), field.FromBase(high), p.Queries), p.Queries, p.LogN+p.LogBlowup)
+	return Distinct(places)
 }

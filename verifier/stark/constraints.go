@@ -12,6 +12,18 @@ type Lookup[T any] struct {
 	Powers []T // alpha, alpha^2, ..: as many as the widest relation of the set has entries
 }
 
+// Denominator returns id + alpha v_0 + alpha^2 v_1 + .. - z, the denominator of a lookup's fraction. The tuple must have the
+// relation's width.
+func (lk Lookup[T]) Denominator(ar air.Arithmetic[T], r *air.Relation, tuple []T) T {
+	var id air.Element
+	id.SetUint64(uint64(r.ID))
+	d := ar.Sub(ar.Const(id), lk.Z)
+	for i, t := range tuple {
+		d = ar.Add(d, ar.Mul(lk.Powers[i], t))
+	}
+	return d
+}
+
 // Values is what one component's constraints are evaluated on.
 type Values[T any] struct {
 	Row      air.Row[T]
@@ -71,7 +83,11 @@ func Constraints[T any](c *air.Component, ar Ring[T], v Values[T], lk Lookup[T])
 		// num/den is the sum of the fractions so far.
 		num, den := zero, zero
 		for m, i := range batch {
-			d := denominator(ar, &c.Lookups[i], nodes, lk)
+			tuple := make([]T, len(c.Lookups[i].Tuple))
+			for t, node := range c.Lookups[i].Tuple {
+				tuple[t] = nodes[node]
+			}
+			d := lk.Denominator(ar, c.Lookups[i].Relation, tuple)
 			n := nodes[c.Lookups[i].Numerator]
 			if c.Lookups[i].Yield {
 				n = ar.Sub(zero, n)
@@ -90,17 +106,6 @@ func Constraints[T any](c *air.Component, ar Ring[T], v Values[T], lk Lookup[T])
 
 // Count is the number of a component's constraints, as Constraints returns them.
 func Count(c *air.Component) int { return len(c.Constraints) + len(c.Weighted) + len(c.Batches) }
-
-// denominator is id + alpha v_0 + alpha^2 v_1 + .. - z.
-func denominator[T any](ar air.Arithmetic[T], l *air.Lookup, nodes []T, lk Lookup[T]) T {
-	var id air.Element
-	id.SetUint64(uint64(l.Relation.ID))
-	d := ar.Sub(ar.Const(id), lk.Z)
-	for i, t := range l.Tuple {
-		d = ar.Add(d, ar.Mul(lk.Powers[i], nodes[t]))
-	}
-	return d
-}
 
 // WidestRelation returns how many powers of alpha a set needs.
 func WidestRelation(s *air.Set) int {

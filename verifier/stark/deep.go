@@ -2,145 +2,132 @@ package stark
 
 import (
 	"github.com/seed06907907/fatty/verifier/field"
+	"github.com/seed06907907/fatty/verifier/hash"
 )
 
-// Deep describes the terms of the DEEP combination: sum over terms of weight * (column(x) - value) / (x - point).
+// The DEEP combination is the sum over terms of weight * (column(x) - value) / (x - point). Weights are powers of one
+// challenge beta, all different:
 //
-// There is one term at zeta for every opened value, in the order of Openings; then one term a component at zeta/w_n for its
-// running sum, and one at zeta * w_n^(2^k), where the sum must have the value that it has at zeta. Term i has weight
-// beta^i.
+//   - every base field column of every tree has a term at zeta. The leaf of a tree of w columns is B blocks of eight cells,
+//     zeros at the end; column c of the tree has weight beta^(offset + 8 B - 1 - c), so that a row of the hash that absorbs
+//     a block can also take eight steps of Horner's rule; the next tree's offset is greater by 8 B;
+//   - behind them, each component's running sum, over the extension, has a term at zeta/w_n,
+//   - and one at zeta * w_n^(2^k), where the sum must have the value that it has at zeta.
+
+// offsets returns where each tree's exponents begin, and, last, where those of the running sums do.
+func (c *columns) offsets() (out [Trees + 1]int) {
+	for t, w := range c.width {
+		out[t+1] = out[t] + hash.Rate*hash.Steps(w)
+	}
+	return out
+}
+
+// Words is the number of weights that the DEEP combination of a set may use: more than the largest exponent.
+func (l *Layout) Words() int {
+	words := 2 * len(l.Main)
+	for t := range Trees {
+		words += hash.Rate * hash.Steps(len(l.Columns[t]))
+	}
+	return words
+}
+
+// deepCodeword returns the combination at the queried points.
+func deepCodeword[E, D any](ar Arithmetic[E, D], s *Subject[E, D], m *Messages[E, D], c *columns, o Opener[E, D], beta, zeta E,
+	places []Place[E], points []E) []E {
+	offsets := c.offsets()
+	w := field.Root(s.Params.LogN)
+	w.Inverse(&w)
+	before := ar.Mul(zeta, ar.Const(w))
+	periods := make([]E, len(s.Heights))
+	last := make([]E, len(s.Heights)) // the running sums at zeta
+	for i, h := range s.Heights {
+		periods[i] = ar.Mul(zeta, h.Turn)
+		last[i] = combine(ar, m.Open.Columns[TreeInteraction][c.last[i]:c.last[i]+field.Degree])
+	}
+	roots := [Trees]D{s.Preprocessed, s.Program, m.Main, m.Interaction, m.Composition}
+	values := ar.Const(field.Element{})
+	numerators := make([]E, len(places))
+	var sums [][]E
+	for t, root := range roots {
+		if c.width[t] == 0 {
+			continue
+		}
+		var at []int
+		if t == TreeInteraction {
+			at = c.last
+		}
+		rows, columns := o.Leaves(t, root, places, beta, at)
+		if t == TreeInteraction {
+			sums = columns
+		}
+		scale := power(ar, beta, offsets[t])
+		open := reversed(m.Open.Columns[t])
+		pad := offsets[t+1] - offsets[t] - c.width[t]
+		values = ar.Add(values, ar.Mul(power(ar, beta, offsets[t]+pad), horner(ar, open, beta)))
+		for q := range places {
+			if offsets[t] == 0 {
+				numerators[q] = rows[q]
+				continue
+			}
+			numerators[q] = ar.Add(ar.Mul(rows[q], scale), numerators[q])
+		}
+	}
+	previous := horner(ar, m.Open.Previous, beta)
+	first := power(ar, beta, offsets[Trees])
+	second := power(ar, beta, len(s.Heights))
+	out := make([]E, len(places))
+	for q, x := range points {
+		atZeta := ar.Mul(ar.Sub(numerators[q], values), ar.Inverse(labelOpening, ar.Sub(x, zeta)))
+		atBefore := ar.Mul(ar.Sub(horner(ar, sums[q], beta), previous), ar.Inverse(labelOpening, ar.Sub(x, before)))
+		terms := make([]E, len(last))
+		for i := range last {
+			terms[i] = ar.Mul(ar.Sub(sums[q][i], last[i]), ar.Inverse(labelOpening, ar.Sub(x, periods[i])))
+		}
+		rest := ar.Add(ar.Mul(horner(ar, terms, beta), second), atBefore)
+		out[q] = ar.Add(ar.Mul(rest, first), atZeta)
+	}
+	return out
+}
+
+func reversed[E any](xs []E) []E {
+	out := make([]E, len(xs))
+	for i, x := range xs {
+		out[len(xs)-1-i] = x
+	}
+	return out
+}
+
+// Deep is the combination as a prover computes it: the weight of every term.
 type Deep struct {
-	// Weights is beta^i * basis for every base field column of every tree, for the terms at zeta.
+	// Weights are those of every base field column of every tree, for the terms at zeta.
 	Weights [Trees][]field.Ext
 	// Last is the first base field column, in the interaction tree, of each component's running sum.
 	Last []int
 	// Previous and Period are the weights of the running sums' terms at the other two points.
 	Previous, Period []field.Ext
-	// Step and Turn are the factors w_n^-1 and w_n^(2^k) that take zeta to those points.
-	Step field.Element
-	Turn []field.Element
 }
 
 // NewDeep lays out the terms.
-func NewDeep(l *Layout, heights []int, beta field.Ext) *Deep {
-	d := &Deep{Step: field.Root(l.Params.LogN)}
-	d.Step.Inverse(&d.Step)
-	weight := field.One()
-	next := func() field.Ext {
-		w := weight
-		weight = field.Mul(weight, beta)
-		return w
-	}
-	var basis [field.Degree]field.Ext
-	for i := range basis {
-		basis[i] = field.Basis(i)
-	}
-	for t := range Trees {
-		for c := 0; c < len(l.Columns[t]); {
-			w := next()
-			if t < TreeInteraction {
-				d.Weights[t] = append(d.Weights[t], w)
-				c++
-				continue
-			}
-			for _, b := range basis {
-				d.Weights[t] = append(d.Weights[t], field.Mul(w, b))
-				c++
-			}
+func NewDeep(inst *Instance, beta field.Ext) *Deep {
+	c := columnsOf(inst.Set, inst.Params.LogN)
+	offsets := c.offsets()
+	n := len(inst.Set.Components)
+	powers := field.Powers(beta, offsets[Trees]+2*n)
+	d := &Deep{Last: c.last, Previous: powers[offsets[Trees]:][:n], Period: powers[offsets[Trees]+n:]}
+	for t, width := range c.width {
+		for i := range width {
+			d.Weights[t] = append(d.Weights[t], powers[offsets[t+1]-1-i])
 		}
-	}
-	for i := range l.Main {
-		end := l.Batches
-		if i+1 < len(l.Interaction) {
-			end = l.Interaction[i+1]
-		}
-		d.Last = append(d.Last, field.Degree*(end-1))
-		d.Previous = append(d.Previous, next())
-	}
-	for _, k := range heights {
-		d.Period = append(d.Period, next())
-		// w_n^(2^k) has order 2^(n-k).
-		d.Turn = append(d.Turn, field.Root(l.Params.LogN-k))
 	}
 	return d
 }
 
 // Value returns the weighted sum of the values at zeta.
-func (d *Deep) Value(o *Openings) (sum field.Ext) {
-	for t, values := range [][]field.Ext{o.Preprocessed, o.Program, o.Main, o.Interaction, o.Composition[:]} {
-		step := 1
-		if t >= TreeInteraction {
-			step = field.Degree
-		}
+func (d *Deep) Value(o *Openings[field.Ext]) (sum field.Ext) {
+	for t, values := range o.Columns {
 		for i, v := range values {
-			// The first base column of an extension column has the weight itself: its basis element is 1.
-			sum = field.Add(sum, field.Mul(d.Weights[t][i*step], v))
+			sum = field.Add(sum, field.Mul(d.Weights[t][i], v))
 		}
 	}
 	return sum
-}
-
-// codeword returns the DEEP combination at the opened places.
-func (d *Deep) codeword(p Params, proof *Proof, zeta field.Ext, places []uint32) []field.Ext {
-	atZeta := d.Value(&proof.Open)
-	points := make([]field.Ext, 0, 2+len(d.Turn))
-	points = append(points, zeta, field.Scale(zeta, d.Step))
-	// Components of one height share a point.
-	where := make([]int, len(d.Turn))
-	for i, turn := range d.Turn {
-		pt := field.Scale(zeta, turn)
-		where[i] = -1
-		for j, have := range points {
-			if have == pt {
-				where[i] = j
-			}
-		}
-		if where[i] < 0 {
-			where[i] = len(points)
-			points = append(points, pt)
-		}
-	}
-	width := len(points)
-	inverses := make([]field.Ext, 0, len(places)*width)
-	for _, place := range places {
-		x := field.FromBase(field.Point(p.LogN, p.LogBlowup, uint64(place)))
-		for _, pt := range points {
-			inverses = append(inverses, field.Sub(x, pt))
-		}
-	}
-	inverses = field.InvertAll(inverses)
-	out := make([]field.Ext, len(places))
-	sums := make([]field.Ext, width)
-	last := d.lastValues(proof)
-	for q := range places {
-		clear(sums)
-		for t := range Trees {
-			w := len(d.Weights[t])
-			row := proof.Rows[t][q*w : (q+1)*w]
-			for c := range row {
-				sums[0] = field.Add(sums[0], field.Scale(d.Weights[t][c], row[c]))
-			}
-		}
-		sums[0] = field.Sub(sums[0], atZeta)
-		w := len(d.Weights[TreeInteraction])
-		row := proof.Rows[TreeInteraction][q*w : (q+1)*w]
-		for i, at := range d.Last {
-			s := field.FromCoords([field.Degree]field.Element(row[at:]))
-			sums[1] = field.Add(sums[1], field.Mul(d.Previous[i], field.Sub(s, proof.Open.Previous[i])))
-			sums[where[i]] = field.Add(sums[where[i]], field.Mul(d.Period[i], field.Sub(s, last[i])))
-		}
-		for j := range sums {
-			out[q] = field.Add(out[q], field.Mul(sums[j], inverses[q*width+j]))
-		}
-	}
-	return out
-}
-
-// lastValues are the running sums' values at zeta.
-func (d *Deep) lastValues(proof *Proof) []field.Ext {
-	out := make([]field.Ext, len(d.Last))
-	for i, at := range d.Last {
-		out[i] = proof.Open.Interaction[at/field.Degree]
-	}
-	return out
 }

@@ -1,11 +1,9 @@
 package stark
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/seed06907907/fatty/verifier/field"
-	"github.com/seed06907907/fatty/verifier/hash"
 )
 
 // Folding halves a coset {x, -x} to one value over x^2: f = even(x^2) + x odd(x^2) becomes even + challenge * odd. A layer
@@ -52,64 +50,76 @@ func (t FoldTable) Fold(values []field.Ext, inverse field.Element, challenge fie
 	return values[0]
 }
 
-// verifyLayers follows the queried values through all layers to the final polynomial. places are distinct and ascending,
-// values the codeword there.
-func verifyLayers(p Params, proof *Proof, challenges []field.Ext, places []uint32, values []field.Ext) error {
-	k := p.LogN
-	for i, a := range p.Folds() {
-		layer, table := proof.Layers[i], NewFoldTable(a)
-		size := 1 << a
-		given := layer.Values
-		var cosets []uint32
-		var words []field.Element
-		var folded []field.Ext
-		for q := 0; q < len(places); {
-			coset := places[q] >> a
-			point := make([]field.Ext, size)
-			for t := range size {
-				switch {
-				case q < len(places) && places[q] == coset<<a|uint32(t):
-					point[t] = values[q]
-					q++
-				case len(given) == 0:
-					return fmt.Errorf("FRI layer %d: a value is missing: %w", i, ErrFormat)
-				default:
-					point[t] = given[0]
-					given = given[1:]
-				}
-				c := field.Coords(&point[t])
-				words = append(words, c[:]...)
-			}
-			x := field.Point(k, p.LogBlowup, uint64(coset)<<a)
-			x.Inverse(&x)
-			cosets = append(cosets, coset)
-			folded = append(folded, table.Fold(point, x, challenges[i]))
-		}
-		if len(given) != 0 {
-			return fmt.Errorf("FRI layer %d: %d values are left over: %w", i, len(given), ErrFormat)
-		}
-		leaves := make([]hash.Digest, len(cosets))
-		hash.Leaves(leaves, words, field.Degree*size)
-		if err := hash.VerifyMulti(proof.LayerRoots[i], k+p.LogBlowup-a, 0, cosets, leaves, layer.Path); err != nil {
-			return fmt.Errorf("FRI layer %d: %w", i, err)
-		}
-		places, values = cosets, folded
-		k -= a
+// pointOf returns the point of the domain at a place: bit j, lowest first, of the place is bit n-1-j of the power of the
+// generator.
+func pointOf[E any](ar Ring[E], p Params, place Place[E]) E {
+	x := ar.Const(field.Shift(p.LogN))
+	for j := len(place.Bits) - 1; j >= 0; j-- {
+		x = turn(ar, x, place.Bits[j], field.Root(j+1))
 	}
-	for q, place := range places {
-		if evaluateFinal(proof.Final, field.Point(k, p.LogBlowup, uint64(place))) != values[q] {
-			return fmt.Errorf("the final polynomial differs from the last layer: %w", ErrRejected)
-		}
-	}
-	return nil
+	return x
 }
 
-func evaluateFinal(c []field.Ext, x field.Element) (r field.Ext) {
-	for i := len(c) - 1; i >= 0; i-- {
-		r.MulByElement(&r, &x)
-		r.Add(&r, &c[i])
+// turn is x * w if bit is 1, else x.
+func turn[E any](ar Ring[E], x, bit E, w field.Element) E {
+	one := field.New(1)
+	w.Sub(&w, &one)
+	return ar.Add(ar.Mul(ar.Mul(x, ar.Const(w)), bit), x)
+}
+
+// choose returns the value, among 2^len(bits), whose number the bits are.
+func choose[E any](ar Ring[E], bits, values []E) E {
+	for _, bit := range bits {
+		next := make([]E, len(values)/2)
+		for j := range next {
+			next[j] = ar.Add(ar.Mul(bit, ar.Sub(values[2*j+1], values[2*j])), values[2*j])
+		}
+		values = next
 	}
-	return r
+	return values[0]
+}
+
+// foldCoset folds 2^a values of a coset, given the challenge over its first point.
+func foldCoset[E any](ar Ring[E], a int, values []E, ratio E) E {
+	half := field.New(2)
+	half.Inverse(&half)
+	for ; a > 0; a-- {
+		next := make([]E, len(values)/2)
+		for j := range next {
+			// Neighbours 2j, 2j+1 of 2^a lie at x0 * Root(a)^rev(2j) and its negative.
+			k := field.Exp(field.Root(a), field.Reverse(uint64(2*j), a))
+			k.Inverse(&k)
+			k.Mul(&k, &half)
+			lo, hi := values[2*j], values[2*j+1]
+			even := ar.Mul(ar.Add(lo, hi), ar.Const(half))
+			next[j] = ar.Add(ar.Mul(ar.Mul(ratio, ar.Const(k)), ar.Sub(lo, hi)), even)
+		}
+		values, ratio = next, ar.Mul(ratio, ratio)
+	}
+	return values[0]
+}
+
+// checkLayers follows the queried values through all layers to the final polynomial. points are those of the places.
+func checkLayers[E, D any](ar Arithmetic[E, D], p Params, m *Messages[E, D], o Opener[E, D], challenges []E, places []Place[E],
+	points, values []E) {
+	places, points, values = slices.Clone(places), slices.Clone(points), slices.Clone(values)
+	for i, a := range p.Folds() {
+		cosets := o.Cosets(i, a, m.Layers[i], places, values)
+		for q := range places {
+			ar.Equal(labelLayer, choose(ar, places[q].Bits[:a], cosets[q]), values[q])
+			x := points[q]
+			for j := range a { // back to the coset's first point
+				w := field.Root(j + 1)
+				w.Inverse(&w)
+				x = turn(ar, x, places[q].Bits[j], w)
+			}
+			values[q] = foldCoset(ar, a, cosets[q], ar.Mul(challenges[i], ar.Inverse(labelOpening, x)))
+			places[q], points[q] = places[q].above(a), squares(ar, x, a)
+		}
+	}
+	for q := range places {
+		ar.Equal(labelFinal, horner(ar, m.Final, points[q]), values[q])
+	}
 }
 
 // Distinct returns the distinct places in ascending order.

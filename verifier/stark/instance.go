@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"fmt"
 
 	"github.com/seed06907907/fatty/verifier/air"
 	"github.com/seed06907907/fatty/verifier/field"
@@ -28,10 +27,13 @@ type Instance struct {
 
 	// Public are the words of the statement, absorbed before everything the prover commits to.
 	Public []field.Element
+	// PublicDigests and PublicExt are more of the statement, behind Public: digests, and values of the extension.
+	PublicDigests []hash.Digest
+	PublicExt     []field.Ext
 
 	// PublicSum returns the sum of the lookup fractions of the public data, uses positive and yields negative; nil for none.
 	// There must be fewer than PublicLookups of them.
-	PublicSum func(Fingerprint) (field.Ext, error)
+	PublicSum func(Lookup[field.Ext]) (field.Ext, error)
 }
 
 // PublicLookups bounds the number of fractions in Instance.PublicSum. It enters the bound on uses of a relation.
@@ -43,47 +45,12 @@ const MaxPublicWords = 1 << 24
 // ErrInstance is wrapped by every error about an instance that fits no proof.
 var ErrInstance = errors.New("the proof's shape is not one of this set of tables")
 
-// Fingerprint compresses a tuple of a relation to the denominator of its lookup fraction.
-type Fingerprint struct{ Z, Alpha field.Ext }
-
-// Of returns id + alpha v_0 + .. + alpha^w v_w-1 - z. The tuple must have the relation's width.
-func (f Fingerprint) Of(r *air.Relation, tuple ...field.Element) (field.Ext, error) {
-	if len(tuple) != r.Width {
-		return field.Ext{}, fmt.Errorf("relation %s: tuple of %d, want %d: %w", r.Name, len(tuple), r.Width, ErrInstance)
-	}
-	var d field.Ext
-	for i := len(tuple) - 1; i >= 0; i-- {
-		d.B0.A0.Add(&d.B0.A0, &tuple[i])
-		d.Mul(&d, &f.Alpha)
-	}
-	id := field.New(uint64(r.ID))
-	d.B0.A0.Add(&d.B0.A0, &id)
-	d.Sub(&d, &f.Z)
-	return d, nil
-}
-
 // ExtScalars returns the values of component i's ExtParams.
 func (inst *Instance) ExtScalars(i int) []field.Ext {
 	if inst.Ext == nil {
 		return nil
 	}
 	return inst.Ext[i]
-}
-
-// Sum returns the sum over fractions numerator/denominator; a zero denominator is an error.
-func Sum(numerators []field.Element, denominators []field.Ext) (s field.Ext, err error) {
-	if len(numerators) != len(denominators) {
-		return s, fmt.Errorf("%d numerators and %d denominators: %w", len(numerators), len(denominators), ErrInstance)
-	}
-	for i := range denominators {
-		if denominators[i].IsZero() {
-			return s, fmt.Errorf("a lookup's denominator is zero: %w", ErrInstance)
-		}
-		var f field.Ext
-		f.Inverse(&denominators[i])
-		s = field.Add(s, field.Scale(f, numerators[i]))
-	}
-	return s, nil
 }
 
 // Identity returns the SHA-256 of everything that a set's description says, as 16 words of 16 bits. It is absorbed by

@@ -14,7 +14,7 @@ type Proof struct {
 	MainRoot, InteractionRoot, CompositionRoot hash.Digest
 
 	Claims []field.Ext // the sum of each component's lookup fractions
-	Open   Openings
+	Open   Openings[field.Ext]
 
 	LayerRoots []hash.Digest // of the FRI layers
 	Final      []field.Ext   // coefficients of the final polynomial, constant term first
@@ -26,15 +26,6 @@ type Proof struct {
 
 	// Layers are the opened cosets of the FRI layers.
 	Layers []Layer
-}
-
-// Openings are the values at the out-of-domain point zeta, of interaction and composition columns over the extension, and
-// of each component's running sum at zeta/w_n.
-type Openings struct {
-	Preprocessed, Program, Main []field.Ext
-	Interaction                 []field.Ext
-	Composition                 [2]field.Ext
-	Previous                    []field.Ext
 }
 
 // Layer opens cosets of one FRI layer. Values are those that the layer before does not give, by ascending place.
@@ -54,7 +45,10 @@ const (
 // MaxBytes bounds the length of an encoded proof of this layout: every query at another place, nothing shared.
 func (l *Layout) MaxBytes() int {
 	p := l.Params
-	open := len(l.Columns[TreePreprocessed]) + len(l.Columns[TreeProgram]) + len(l.Columns[TreeMain]) + l.Batches + 2
+	open := 0
+	for _, columns := range l.Columns {
+		open += len(columns)
+	}
 	size := 3*digestBytes + 2*len(l.Main)*extBytes + open*extBytes
 	folds := p.Folds()
 	size += len(folds)*(digestBytes+8) + extBytes<<p.FinalLog + 8 + 4 + 4*Trees
@@ -104,11 +98,9 @@ func (p *Proof) Encode(inst *Instance) ([]byte, error) {
 	w := &writer{b: make([]byte, 0, 1<<16)}
 	w.digests([]hash.Digest{p.MainRoot, p.InteractionRoot, p.CompositionRoot})
 	w.exts(p.Claims)
-	w.exts(p.Open.Preprocessed)
-	w.exts(p.Open.Program)
-	w.exts(p.Open.Main)
-	w.exts(p.Open.Interaction)
-	w.exts(p.Open.Composition[:])
+	for _, values := range p.Open.Columns {
+		w.exts(values)
+	}
 	w.exts(p.Open.Previous)
 	w.digests(p.LayerRoots)
 	w.exts(p.Final)
@@ -139,10 +131,11 @@ func (p *Proof) check(l *Layout, places int) error {
 		got, want int
 	}{
 		{"claimed sums", len(p.Claims), len(l.Main)},
-		{"preprocessed openings", len(p.Open.Preprocessed), len(l.Columns[TreePreprocessed])},
-		{"program openings", len(p.Open.Program), len(l.Columns[TreeProgram])},
-		{"main openings", len(p.Open.Main), len(l.Columns[TreeMain])},
-		{"interaction openings", len(p.Open.Interaction), l.Batches},
+		{"preprocessed openings", len(p.Open.Columns[TreePreprocessed]), len(l.Columns[TreePreprocessed])},
+		{"program openings", len(p.Open.Columns[TreeProgram]), len(l.Columns[TreeProgram])},
+		{"main openings", len(p.Open.Columns[TreeMain]), len(l.Columns[TreeMain])},
+		{"interaction openings", len(p.Open.Columns[TreeInteraction]), len(l.Columns[TreeInteraction])},
+		{"composition openings", len(p.Open.Columns[TreeComposition]), len(l.Columns[TreeComposition])},
 		{"previous-row openings", len(p.Open.Previous), len(l.Main)},
 		{"FRI roots", len(p.LayerRoots), len(folds)},
 		{"FRI layers", len(p.Layers), len(folds)},
@@ -259,12 +252,8 @@ func DecodeProof(b []byte, inst *Instance) (*Proof, error) {
 		p.MainRoot, p.InteractionRoot, p.CompositionRoot = roots[0], roots[1], roots[2]
 	}
 	p.Claims = r.exts(len(l.Main))
-	p.Open.Preprocessed = r.exts(len(l.Columns[TreePreprocessed]))
-	p.Open.Program = r.exts(len(l.Columns[TreeProgram]))
-	p.Open.Main = r.exts(len(l.Columns[TreeMain]))
-	p.Open.Interaction = r.exts(l.Batches)
-	if halves := r.exts(2); r.err == nil {
-		p.Open.Composition = [2]field.Ext(halves)
+	for t := range p.Open.Columns {
+		p.Open.Columns[t] = r.exts(len(l.Columns[t]))
 	}
 	p.Open.Previous = r.exts(len(l.Main))
 	folds := l.Params.Folds()

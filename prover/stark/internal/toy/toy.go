@@ -14,6 +14,7 @@ import (
 	"github.com/seed06907907/fatty/prover/stark"
 	"github.com/seed06907907/fatty/verifier/air"
 	"github.com/seed06907907/fatty/verifier/field"
+	"github.com/seed06907907/fatty/verifier/hash"
 	vstark "github.com/seed06907907/fatty/verifier/stark"
 )
 
@@ -186,15 +187,11 @@ func New(p vstark.Params, h Heights, seed uint64) (*Case, error) {
 	return cs, nil
 }
 
-func (c *Case) publicSum(fp vstark.Fingerprint) (field.Ext, error) {
-	var nums []field.Element
-	var dens []field.Ext
+func (c *Case) publicSum(lk vstark.Lookup[field.Ext]) (sum field.Ext, err error) {
 	for _, o := range c.Outputs {
-		d, err := fp.Of(Result, o[0], o[1])
-		if err != nil {
-			return d, err
-		}
-		nums, dens = append(nums, field.New(1)), append(dens, d)
+		f := lk.Denominator(field.Arithmetic{}, Result, hash.Words(o[:]))
+		f.Inverse(&f)
+		sum = field.Add(sum, f)
 	}
-	return vstark.Sum(nums, dens)
+	return sum, nil
 }
