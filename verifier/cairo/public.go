@@ -7,7 +7,6 @@ import (
 
 	"github.com/seed06907907/fatty/verifier/air"
 	"github.com/seed06907907/fatty/verifier/field"
-	"github.com/seed06907907/fatty/verifier/hash"
 	"github.com/seed06907907/fatty/verifier/stark"
 )
 
@@ -140,143 +139,85 @@ func (d *PublicData) Check(logHeights []int) error {
 	if err := CheckHeights(logHeights, d.lookupCount()); err != nil {
 		return err
 	}
-	if d.InitialAP <= 3 || d.InitialAP >= MaxAddress {
-		return bad("first ap %d, must be 4 to 2^29 - 1", d.InitialAP)
-	}
-	// The stack holds n first pointers, and later n last ones, in cells of their own.
-	if d.FinalAP >= MaxAddress || d.FinalAP < d.InitialAP+2*n {
-		return bad("last ap %d, must be %d to 2^29 - 1", d.FinalAP, d.InitialAP+2*n)
-	}
-	if d.FrameID >= fieldModulus || d.ReturnID >= fieldModulus {
-		return bad("an id is not below p")
-	}
 	if d.Builtins&BuiltinOutput == 0 && len(d.Output) != 0 {
 		return bad("output of a program without the output builtin")
 	}
-	for i, b := range d.Builtins.list() {
-		if err := d.checkSegment(b, d.Segments[i], logHeights); err != nil {
-			return err
+	for _, id := range d.ids() {
+		if id >= fieldModulus {
+			return bad("id %d is not below p", id)
+		}
+	}
+	for _, a := range d.addresses() {
+		if a >= MaxAddress {
+			return bad("address %d, must be below 2^29", a)
 		}
 	}
 	for i, c := range d.Output {
-		if c.ID >= fieldModulus {
-			return bad("output %d: the id is not below p", i)
-		}
 		if !Canonical(c.Value) {
 			return bad("output %d is not below P", i)
 		}
 	}
-	return nil
-}
-
-func (d *PublicData) checkSegment(b Builtins, s Segment, logHeights []int) error {
-	name := builtinNames[bits.TrailingZeros16(uint16(b))]
-	bad := func(format string, args ...any) error {
-		return fmt.Errorf("segment %s: %s: %w", name, fmt.Sprintf(format, args...), ErrPublicData)
+	ar, failed := stark.NewNative()
+	c := d.claim()
+	heights := make([]stark.Height[field.Ext], len(logHeights))
+	for i, k := range logHeights {
+		heights[i] = stark.HeightOf(MaxLogHeight, k)
 	}
-	if s.StartID >= fieldModulus || s.StopID >= fieldModulus {
-		return bad("an id is not below p")
-	}
-	if s.Start == 0 || s.Start > s.Stop || s.Stop >= MaxAddress {
-		return bad("from %d to %d, must be 0 < start <= stop < 2^29", s.Start, s.Stop)
-	}
-	used := uint64(s.Stop - s.Start)
-	cells, component := b.cells()
-	if component == "" {
-		if used != uint64(len(d.Output)) {
-			return bad("%d cells, the output has %d", used, len(d.Output))
-		}
-		return nil
-	}
-	if used%cells != 0 {
-		return bad("%d cells are no whole number of instances", used)
-	}
-	if used == 0 {
-		return nil // the table's enabler is 0: its rows read nothing
-	}
-	_, at := Core().Component(component)
-	room := cells << logHeights[at]
-	if used > room || uint64(s.Start)+room > MaxAddress {
-		return bad("%d cells from %d, the table reads %d", used, s.Start, room)
+	c.Check(Native{ar}, heights)
+	c.lookups(Native{ar})
+	if *failed != nil {
+		return fmt.Errorf("%w: %w", *failed, ErrPublicData)
 	}
 	return nil
 }
 
-// Scalars returns the values of the components' Params.
-func (d *PublicData) Scalars() [][]air.Element {
-	set := Core()
-	out := make([][]air.Element, len(set.Components))
-	for i, c := range set.Components {
-		out[i] = make([]air.Element, len(c.Params))
-	}
-	for i, b := range d.Builtins.list() {
-		if _, name := b.cells(); name != "" && i < len(d.Segments) && d.Segments[i].Start != d.Segments[i].Stop {
-			c, at := set.Component(name)
-			for j, p := range c.Params {
-				switch p {
-				case paramEnabler:
-					out[at][j].SetOne()
-				case paramStart:
-					out[at][j] = field.New(uint64(d.Segments[i].Start))
-				}
-			}
-		}
+// addresses lists every address.
+func (d *PublicData) addresses() []uint32 {
+	out := []uint32{d.InitialAP, d.FinalAP}
+	for _, s := range d.Segments {
+		out = append(out, s.Start, s.Stop)
 	}
 	return out
 }
 
-// lookupCount is the number of Lookups.
-func (d *PublicData) lookupCount() int { return 2 + 2*(2+2*len(d.Segments)+len(d.Output)) }
+// Scalars returns the values of the components' Params. Check must have passed.
+func (d *PublicData) Scalars() [][]air.Element {
+	ar, _ := stark.NewNative()
+	var out [][]air.Element
+	for _, scalars := range d.claim().Scalars(Native{ar}) {
+		words := make([]air.Element, len(scalars))
+		for i, x := range scalars {
+			words[i] = x.B0.A0
+		}
+		out = append(out, words)
+	}
+	return out
+}
 
-// Lookups returns the public data's lookups: the first state is yielded, the last one used, and the public cells of memory
-// are read. Check must have passed.
-func (d *PublicData) Lookups() []air.PublicLookup {
-	out := make([]air.PublicLookup, 0, d.lookupCount())
-	state := func(yield bool, pc, ap uint32) {
-		out = append(out, air.PublicLookup{Relation: Opcodes, Yield: yield,
-			Tuple: []air.Element{element(pc), element(ap), element(d.InitialAP)}})
-	}
-	cell := func(address, id uint32, value [32]byte) {
-		tuple := make([]air.Element, 0, 1+Limbs)
-		tuple = append(tuple, element(id))
-		for _, limb := range feltLimbs(value) {
-			tuple = append(tuple, element(uint32(limb)))
+// lookupCount is the number of Lookups at most: a builtin's two pointers, whether it has them or not, and the output.
+func (d *PublicData) lookupCount() int { return 2 + 2*(2+2*Slots+len(d.Output)) }
+
+// Lookups returns the public data's lookups, for oracles. Check must have passed.
+func (d *PublicData) Lookups() (out []air.PublicLookup) {
+	ar, _ := stark.NewNative()
+	for _, l := range d.claim().lookups(Native{ar}) {
+		if l.on.IsZero() {
+			continue
 		}
-		out = append(out, air.PublicLookup{Relation: AddressToID, Tuple: []air.Element{element(address), element(id)}},
-			air.PublicLookup{Relation: IDToValue, Tuple: tuple})
-	}
-	state(true, initialPC, d.InitialAP)
-	state(false, finalPC, d.FinalAP)
-	cell(d.InitialAP-2, d.FrameID, feltOf(uint64(d.InitialAP)))
-	cell(d.InitialAP-1, d.ReturnID, feltOf(0))
-	for i, s := range d.Segments {
-		cell(d.InitialAP+uint32(i), s.StartID, feltOf(uint64(s.Start)))
-		cell(d.FinalAP-uint32(len(d.Segments)-i), s.StopID, feltOf(uint64(s.Stop)))
-	}
-	if d.Builtins&BuiltinOutput != 0 && len(d.Segments) > 0 {
-		for i, c := range d.Output {
-			cell(d.Segments[0].Start+uint32(i), c.ID, c.Value)
+		p := air.PublicLookup{Relation: l.relation, Yield: !l.on.IsOne()}
+		for _, x := range l.tuple {
+			p.Tuple = append(p.Tuple, x.B0.A0)
 		}
+		out = append(out, p)
 	}
 	return out
 }
 
 // PublicSum returns the sum of the public lookups' fractions. Check must have passed.
-func (d *PublicData) PublicSum(lk stark.Lookup[field.Ext]) (sum field.Ext, err error) {
-	for _, l := range d.Lookups() {
-		den := lk.Denominator(field.Arithmetic{}, l.Relation, hash.Words(l.Tuple))
-		if den.IsZero() {
-			return sum, fmt.Errorf("a lookup's denominator is zero: %w", ErrPublicData)
-		}
-		var f field.Ext
-		f.Inverse(&den)
-		if l.Yield {
-			sum = field.Sub(sum, f)
-		} else {
-			sum = field.Add(sum, f)
-		}
-	}
-	return sum, nil
+func (d *PublicData) PublicSum(lk stark.Lookup[field.Ext]) (field.Ext, error) {
+	ar, failed := stark.NewNative()
+	sum := d.claim().Sum(Native{ar}, lk)
+	return sum, *failed
 }
 
 func element(v uint32) air.Element { return field.New(uint64(v)) }

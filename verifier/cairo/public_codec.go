@@ -96,26 +96,12 @@ func (d *PublicData) ids() []uint32 {
 	return out
 }
 
-// Words returns what the transcript absorbs of the public data: every number, all of them below p once Check has passed,
-// and felts as 16 words of 16 bits, lowest first. The number of segments and of output cells come before them, so no two
-// public data have the same words.
+// Words returns what the transcript absorbs of the public data, as Claim.Words has it.
 func (d *PublicData) Words() []air.Element {
-	out := make([]air.Element, 0, 6+4*len(d.Segments)+17*len(d.Output))
-	num := func(vs ...uint32) {
-		for _, v := range vs {
-			out = append(out, field.New(uint64(v)))
-		}
-	}
-	num(uint32(d.Builtins), d.InitialAP, d.FinalAP, d.FrameID, d.ReturnID)
-	for _, s := range d.Segments {
-		num(s.Start, s.Stop, s.StartID, s.StopID)
-	}
-	num(uint32(len(d.Output)))
-	for _, c := range d.Output {
-		num(c.ID)
-		for i := FeltBytes - 2; i >= 0; i -= 2 {
-			num(uint32(binary.BigEndian.Uint16(c.Value[i:])))
-		}
+	words := d.claim().Words(field.Arithmetic{})
+	out := make([]air.Element, len(words))
+	for i, w := range words {
+		out[i] = w.B0.A0
 	}
 	return out
 }

@@ -154,7 +154,9 @@ func (Native) Pack(xs []field.Ext) []Digest {
 }
 
 // Head returns the first value of a block.
-func (Native) Head(d Digest) field.Ext { return field.FromCoords([field.Degree]field.Element(d[:field.Degree])) }
+func (Native) Head(d Digest) field.Ext {
+	return field.FromCoords([field.Degree]field.Element(d[:field.Degree]))
+}
 
 // Words embeds words of the base field, as AbsorbWords takes them.
 func Words(ws []field.Element) []field.Ext {

@@ -73,8 +73,8 @@ func (Native) places(blocks []hash.Digest, count, bits int) []uint32 {
 	return out
 }
 
-// heightOf is a height as values.
-func heightOf(n, k int) Height[field.Ext] {
+// HeightOf is a height, 2^k rows at the pinned size 2^n, as values.
+func HeightOf(n, k int) Height[field.Ext] {
 	is := make([]field.Ext, n-air.MinLogHeight+1)
 	is[k-air.MinLogHeight] = field.One()
 	return NewHeight(field.Arithmetic{}, n, is)
@@ -86,7 +86,7 @@ func (inst *Instance) subject(n Native) *Subject[field.Ext, hash.Digest] {
 		ProgramLogHeight: field.FromBase(field.New(uint64(inst.ProgramLogHeight))), Ext: inst.Ext,
 		Public: hash.Words(inst.Public), PublicDigests: inst.PublicDigests, PublicExt: inst.PublicExt}
 	for i, k := range inst.LogHeights {
-		s.Heights = append(s.Heights, heightOf(inst.Params.LogN, k))
+		s.Heights = append(s.Heights, HeightOf(inst.Params.LogN, k))
 		s.Scalars = append(s.Scalars, hash.Words(inst.Scalars[i]))
 	}
 	if inst.PublicSum != nil {

@@ -1,0 +1,254 @@
+package cairo
+
+import (
+	"github.com/seed06907907/fatty/verifier/air"
+	"github.com/seed06907907/fatty/verifier/field"
+	"github.com/seed06907907/fatty/verifier/stark"
+)
+
+// Arithmetic is what public data are checked with: natively (Native), or as wires of a circuit.
+type Arithmetic[E any] interface {
+	stark.Ring[E]
+	Equal(label string, x, y E)
+	Inverse(label string, x E) E
+	// Bits demands that x is an integer below 2^n and returns its bits, lowest first.
+	Bits(label string, x E, n int) []E
+	// NonZero returns 0 for 0 and 1 for anything else.
+	NonZero(x E) E
+}
+
+// Slots are the builtins that Core proves, in stack order: public data have a slot for each, zero where a program lacks it,
+// so that their words stand at the same places whatever the program uses.
+var slots = [...]Builtins{BuiltinOutput, BuiltinRangeCheck, BuiltinBitwise}
+
+// Slots is the number of builtins that Core proves.
+const Slots = len(slots)
+
+// Claim is public data as values of some arithmetic. All values are of the base field; who makes one sees to that.
+type Claim[E any] struct {
+	Present                               [Slots]E // 1 if the program has the builtin, else 0
+	InitialAP, FinalAP, FrameID, ReturnID E
+	Segments                              [Slots]ClaimSegment[E]
+	Output                                []ClaimCell[E]
+}
+
+// ClaimSegment is a Segment.
+type ClaimSegment[E any] struct{ Start, Stop, StartID, StopID E }
+
+// ClaimCell is an OutputCell: its value in limbs of 24 bits, as memory's tables have it, and in words of 16 bits.
+type ClaimCell[E any] struct {
+	ID    E
+	Limbs [Limbs]E
+	Words [FeltBytes / 2]E
+}
+
+type claimLookup[E any] struct {
+	relation *air.Relation
+	on       E // numerator: 1 or 0, or -1 for a yield
+	tuple    []E
+}
+
+// addressBits bounds addresses.
+const addressBits = 29
+
+// Check holds public data to everything that a Cairo run has whatever the proof says, in any arithmetic; heights are those
+// of Core's components. A proof is only as good as this check. What it does not ask: that values of the output are below P and ids below p: memory's tables hold no other values, and elements of the field are what they are.
+func (c *Claim[E]) Check(ar Arithmetic[E], heights []stark.Height[E]) {
+	konst := func(v uint64) E { return ar.Const(field.New(v)) }
+	ar.Bits("the first ap is at least 4", ar.Sub(c.InitialAP, konst(4)), addressBits)
+	ar.Bits("the last ap is below 2^29", c.FinalAP, addressBits)
+	// The stack holds the builtins' first pointers, and later the last ones, in cells of their own.
+	ar.Bits("the last ap is behind all builtins' pointers",
+		ar.Sub(ar.Sub(c.FinalAP, c.InitialAP), ar.Mul(konst(2), c.count(ar))), addressBits)
+	for i, b := range slots {
+		on, s := c.Present[i], c.Segments[i]
+		name := "segment " + b.Names()[0] + ": "
+		for _, x := range []E{s.Start, s.Stop, s.StartID, s.StopID} {
+			ar.Equal(name+"a builtin that is not there has none", ar.Mul(on, x), x)
+		}
+		ar.Bits(name+"it does not start at address 0", ar.Sub(s.Start, on), addressBits)
+		used := ar.Sub(s.Stop, s.Start)
+		ar.Bits(name+"it starts before it ends", used, addressBits)
+		cells, component := b.cells()
+		if component == "" {
+			ar.Equal(name+"its cells are the output", used, konst(uint64(len(c.Output))))
+			continue
+		}
+		if cells > 1 {
+			inverse := field.New(cells)
+			inverse.Inverse(&inverse)
+			ar.Bits(name+"its cells are whole instances", ar.Mul(used, ar.Const(inverse)), addressBits-2)
+		}
+		enabler := ar.NonZero(used)
+		_, at := Core().Component(component)
+		room := ar.Mul(konst(cells), heights[at].Rows)
+		ar.Bits(name+"the table reads all its cells", ar.Mul(enabler, ar.Sub(room, used)), addressBits)
+		ar.Bits(name+"the table reads addresses below 2^29",
+			ar.Mul(enabler, ar.Sub(konst(MaxAddress), ar.Add(s.Start, room))), addressBits+1)
+	}
+}
+
+// count is the number of builtins.
+func (c *Claim[E]) count(ar stark.Ring[E]) E {
+	n := c.Present[0]
+	for _, on := range c.Present[1:] {
+		n = ar.Add(n, on)
+	}
+	return n
+}
+
+// Scalars returns the values of the Params of Core's components. A table whose segment is empty has enabler 0 and reads
+// nothing.
+func (c *Claim[E]) Scalars(ar Arithmetic[E]) [][]E {
+	set := Core()
+	out := make([][]E, len(set.Components))
+	for i, comp := range set.Components {
+		for range comp.Params {
+			out[i] = append(out[i], ar.Const(field.Element{}))
+		}
+	}
+	for i, b := range slots {
+		_, name := b.cells()
+		if name == "" {
+			continue
+		}
+		enabler := ar.NonZero(ar.Sub(c.Segments[i].Stop, c.Segments[i].Start))
+		comp, at := set.Component(name)
+		for j, p := range comp.Params {
+			switch p {
+			case paramEnabler:
+				out[at][j] = enabler
+			case paramStart:
+				out[at][j] = ar.Mul(enabler, c.Segments[i].Start)
+			}
+		}
+	}
+	return out
+}
+
+// lookups lists the public lookups: the first state is yielded, the last one used, and the public cells of memory are read.
+// Addresses that are values of cells are held below 2^29 by the way.
+func (c *Claim[E]) lookups(ar Arithmetic[E]) (out []claimLookup[E]) {
+	zero, one := ar.Const(field.Element{}), ar.Const(field.New(1))
+	read := func(on, address, id E, limbs []E) {
+		out = append(out, claimLookup[E]{AddressToID, on, []E{address, id}})
+		tuple := append(append(make([]E, 0, 1+Limbs), id), limbs...)
+		for len(tuple) < 1+Limbs {
+			tuple = append(tuple, zero)
+		}
+		out = append(out, claimLookup[E]{IDToValue, on, tuple})
+	}
+	out = append(out,
+		claimLookup[E]{Opcodes, ar.Sub(zero, one), []E{ar.Const(field.New(initialPC)), c.InitialAP, c.InitialAP}},
+		claimLookup[E]{Opcodes, one, []E{ar.Const(field.New(finalPC)), c.FinalAP, c.InitialAP}})
+	read(one, ar.Sub(c.InitialAP, ar.Const(field.New(2))), c.FrameID,
+		addressLimbs(ar, ar.Bits("the first ap is below 2^29", c.InitialAP, addressBits)))
+	read(one, ar.Sub(c.InitialAP, one), c.ReturnID, nil)
+	count, position := c.count(ar), zero
+	for i, b := range slots {
+		on, s := c.Present[i], c.Segments[i]
+		name := "segment " + b.Names()[0] + ": "
+		read(on, ar.Add(c.InitialAP, position), s.StartID,
+			addressLimbs(ar, ar.Bits(name+"its start is below 2^29", s.Start, addressBits)))
+		read(on, ar.Add(ar.Sub(c.FinalAP, count), position), s.StopID,
+			addressLimbs(ar, ar.Bits(name+"its end is below 2^29", s.Stop, addressBits)))
+		position = ar.Add(position, on)
+	}
+	for i, cell := range c.Output {
+		read(one, ar.Add(c.Segments[0].Start, ar.Const(field.New(uint64(i)))), cell.ID, cell.Limbs[:])
+	}
+	return out
+}
+
+// addressLimbs are the limbs of an address, from its bits.
+func addressLimbs[E any](ar stark.Ring[E], bits []E) []E {
+	const low = 8 * limbBytes
+	return []E{stark.Number(ar, bits[:low]), stark.Number(ar, bits[low:])}
+}
+
+// Sum returns the sum of the public lookups' fractions.
+func (c *Claim[E]) Sum(ar Arithmetic[E], lk stark.Lookup[E]) E {
+	sum := ar.Const(field.Element{})
+	for _, l := range c.lookups(ar) {
+		den := lk.Denominator(ar, l.relation, l.tuple)
+		sum = ar.Add(sum, ar.Mul(l.on, ar.Inverse("a public lookup's denominator is zero", den)))
+	}
+	return sum
+}
+
+// Mask is the program's builtins as one word.
+func (c *Claim[E]) Mask(ar stark.Ring[E]) E {
+	mask := ar.Const(field.Element{})
+	for i, b := range slots {
+		mask = ar.Add(mask, ar.Mul(c.Present[i], ar.Const(field.New(uint64(b)))))
+	}
+	return mask
+}
+
+// Words returns what the transcript absorbs of the public data, and felts as 16 words of 16 bits, lowest first. The number
+// of output cells comes before them, so no two public data have the same words.
+func (c *Claim[E]) Words(ar stark.Ring[E]) []E {
+	out := []E{c.Mask(ar), c.InitialAP, c.FinalAP, c.FrameID, c.ReturnID}
+	for _, s := range c.Segments {
+		out = append(out, s.Start, s.Stop, s.StartID, s.StopID)
+	}
+	out = append(out, ar.Const(field.New(uint64(len(c.Output)))))
+	for _, cell := range c.Output {
+		out = append(append(out, cell.ID), cell.Words[:]...)
+	}
+	return out
+}
+
+// Native is the arithmetic of values themselves.
+type Native struct{ stark.Native }
+
+// Bits returns the bits of an integer below 2^n.
+func (n Native) Bits(label string, x field.Ext, bits int) []field.Ext {
+	out := make([]field.Ext, bits)
+	v := x.B0.A0.Uint64()
+	if !field.InBase(&x) || v>>bits != 0 {
+		n.Equal(label, field.Ext{}, field.One())
+		return out
+	}
+	for i := range out {
+		out[i] = field.FromBase(field.New(v >> i & 1))
+	}
+	return out
+}
+
+// NonZero returns 0 for 0 and 1 for anything else.
+func (Native) NonZero(x field.Ext) field.Ext {
+	if x.IsZero() {
+		return x
+	}
+	return field.One()
+}
+
+// claim is the public data as values. Segments must be as many as builtins.
+func (d *PublicData) claim() *Claim[field.Ext] {
+	num := func(v uint32) field.Ext { return field.FromBase(element(v)) }
+	c := &Claim[field.Ext]{InitialAP: num(d.InitialAP), FinalAP: num(d.FinalAP), FrameID: num(d.FrameID), ReturnID: num(d.ReturnID)}
+	at := 0
+	for i, b := range slots {
+		if d.Builtins&b == 0 || at >= len(d.Segments) {
+			continue
+		}
+		s := d.Segments[at]
+		at++
+		c.Present[i] = field.One()
+		c.Segments[i] = ClaimSegment[field.Ext]{num(s.Start), num(s.Stop), num(s.StartID), num(s.StopID)}
+	}
+	c.Output = make([]ClaimCell[field.Ext], len(d.Output))
+	for i, o := range d.Output {
+		cell := &c.Output[i]
+		cell.ID = num(o.ID)
+		for j, limb := range feltLimbs(o.Value) {
+			cell.Limbs[j] = field.FromBase(field.New(limb))
+		}
+		for j := range cell.Words {
+			at := FeltBytes - 2*(j+1)
+			cell.Words[j] = num(uint32(o.Value[at])<<8 | uint32(o.Value[at+1]))
+		}
+	}
+	return c
+}
