@@ -234,6 +234,11 @@ func TestTwinsMustBeEqual(t *testing.T) {
 	}
 }
 
+// transcript starts a native transcript.
+func transcript(label string) *Transcript[field.Ext, Digest] {
+	return NewTranscript[field.Ext, Digest](Native{}, label)
+}
+
 // No two different sequences of messages draw the same.
 func TestKnownBug_07_MessagesAreLengthBound(t *testing.T) {
 	one, zero := field.New(1), field.Element{}
@@ -242,10 +247,11 @@ func TestKnownBug_07_MessagesAreLengthBound(t *testing.T) {
 		{}, {{}}, {{zero}}, {{zero, zero}}, {{}, {}}, {{zero}, {zero}}, {{one}}, {{one, zero}}, {{zero, one}}, {{one}, {zero}},
 		{{one}, {}}, {{}, {one}},
 		{make([]field.Element, 8)}, {make([]field.Element, 9)}, {make([]field.Element, 16)}, {make([]field.Element, 8), make([]field.Element, 8)},
+		{make([]field.Element, 1<<16)}, {make([]field.Element, 1<<16+1)}, // lengths whose low words are 0 and 1
 	} {
-		tr := NewTranscript("test")
+		tr := transcript("test")
 		for _, m := range messages {
-			tr.Absorb(5, m...)
+			tr.AbsorbConst(5, m...)
 		}
 		x := tr.Ext(6)
 		if have, ok := seen[x]; ok {
@@ -253,14 +259,15 @@ func TestKnownBug_07_MessagesAreLengthBound(t *testing.T) {
 		}
 		seen[x] = append(seen[x], i)
 	}
-	// Tags and labels count too, and a draw changes what comes after it.
+	// Tags, labels and order count too.
 	for i, f := range []func() field.Ext{
-		func() field.Ext { tr := NewTranscript("test"); tr.Absorb(7); return tr.Ext(6) },
-		func() field.Ext { tr := NewTranscript("test"); tr.Absorb(5); return tr.Ext(7) },
-		func() field.Ext { tr := NewTranscript("tess"); tr.Absorb(5); return tr.Ext(6) },
-		func() field.Ext { tr := NewTranscript("test"); tr.Absorb(5); tr.Ext(6); return tr.Ext(6) },
-		func() field.Ext { tr := NewTranscript("test"); tr.Absorb(5); tr.Digest(6); return tr.Ext(6) },
-		func() field.Ext { tr := NewTranscript("test"); tr.Absorb(5); tr.Indices(6, 1, 1); return tr.Ext(6) },
+		func() field.Ext { tr := transcript("test"); tr.AbsorbConst(7); return tr.Ext(6) },
+		func() field.Ext { tr := transcript("test"); tr.AbsorbConst(5); return tr.Ext(7) },
+		func() field.Ext { tr := transcript("tess"); tr.AbsorbConst(5); return tr.Ext(6) },
+		func() field.Ext { tr := transcript("tes"); tr.AbsorbConst(5); return tr.Ext(6) },
+		func() field.Ext { tr := transcript("test\x00"); tr.AbsorbConst(5); return tr.Ext(6) },
+		func() field.Ext { tr := transcript("test"); tr.AbsorbConst(5); tr.AbsorbConst(4); return tr.Ext(6) },
+		func() field.Ext { tr := transcript("test"); tr.AbsorbConst(4); tr.AbsorbConst(5); return tr.Ext(6) },
 	} {
 		x := f()
 		if _, ok := seen[x]; ok {
@@ -270,26 +277,253 @@ func TestKnownBug_07_MessagesAreLengthBound(t *testing.T) {
 	}
 }
 
+// Words are one message however they are taken in: as constants, as words, as coordinates of values, as a digest.
+func TestWordsAreOneMessageHoweverTheyAreTakenIn(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 8))
+	for n := range 50 {
+		ws := words(r, n)
+		if n > 2 {
+			ws[n-1] = field.Element{} // a zero at the end is a word
+		}
+		draw := func(f func(tr *Transcript[field.Ext, Digest])) Digest {
+			tr := transcript("test")
+			tr.AbsorbConst(3, field.New(1))
+			f(tr)
+			return tr.Digest(6)
+		}
+		want := draw(func(tr *Transcript[field.Ext, Digest]) { tr.AbsorbConst(5, ws...) })
+		if draw(func(tr *Transcript[field.Ext, Digest]) { tr.AbsorbWords(5, Words(ws)...) }) != want {
+			t.Errorf("%d words are another message than the same constants", n)
+		}
+		if n%field.Degree == 0 {
+			var xs []field.Ext
+			for from := 0; from < n; from += field.Degree {
+				xs = append(xs, field.FromCoords([field.Degree]field.Element(ws[from:])))
+			}
+			if draw(func(tr *Transcript[field.Ext, Digest]) { tr.AbsorbExt(5, xs...) }) != want {
+				t.Errorf("%d values are another message than their coordinates", len(xs))
+			}
+		}
+		if n == Rate {
+			if draw(func(tr *Transcript[field.Ext, Digest]) { tr.AbsorbDigest(5, Digest(ws)) }) != want {
+				t.Error("a digest is another message than its words")
+			}
+		}
+		// And the same words with one more, or in two messages, are another message by every way.
+		for name, f := range map[string]func(tr *Transcript[field.Ext, Digest]){
+			"constants": func(tr *Transcript[field.Ext, Digest]) {
+				tr.AbsorbConst(5, append(slices.Clone(ws), field.Element{})...)
+			},
+			"words": func(tr *Transcript[field.Ext, Digest]) { tr.AbsorbWords(5, append(Words(ws), field.Ext{})...) },
+			"two messages": func(tr *Transcript[field.Ext, Digest]) {
+				tr.AbsorbConst(5, ws[:n/2]...)
+				tr.AbsorbConst(5, ws[n/2:]...)
+			},
+			"another tag": func(tr *Transcript[field.Ext, Digest]) { tr.AbsorbWords(4, Words(ws)...) },
+		} {
+			if draw(f) == want {
+				t.Errorf("%d words and other %s draw the same", n, name)
+			}
+		}
+	}
+}
+
+// A draw leaves the transcript as it is, so what tells draws at one state apart is their tag, kind and round alone; all of
+// them must. An absorbed message moves every one of them.
+func TestDrawsAtOneStateDiffer(t *testing.T) {
+	seen := map[Digest]string{}
+	add := func(name string, d Digest) {
+		if have, ok := seen[d]; ok {
+			t.Errorf("%s and %s are equal", name, have)
+		}
+		seen[d] = name
+	}
+	firstOf := map[field.Ext]string{}
+	for _, at := range []string{"at first", "after an empty message", "after a word"} {
+		tr := transcript("test")
+		switch at {
+		case "after an empty message":
+			tr.AbsorbConst(5)
+		case "after a word":
+			tr.AbsorbConst(5, field.New(1))
+		}
+		for tag := range uint64(40) {
+			name := fmt.Sprintf("%s, tag %d: ", at, tag)
+			add(name+"digest", tr.Digest(tag))
+			for round, d := range tr.Indices(tag, 3*Rate) {
+				add(fmt.Sprint(name, "indices, round ", round), d)
+			}
+			x := tr.Ext(tag)
+			if have, ok := firstOf[x]; ok {
+				t.Errorf("%schallenge and %s are equal", name, have)
+			}
+			firstOf[x] = name
+			for d, of := range seen {
+				if (Native{}).Head(d) == x {
+					t.Errorf("%schallenge is the beginning of %s", name, of)
+				}
+			}
+			if x != tr.Ext(tag) || tr.Digest(tag) != tr.Digest(tag) {
+				t.Fatal("a draw changed the state")
+			}
+		}
+	}
+}
+
+// A message is no draw: whatever words it has, its state is none that a draw gives, though a word of every draw's block is
+// chosen at will. An attacker who knows the state h absorbs the very block that a draw would compress.
+func TestKnownBug_07_MessagesAreNoDraws(t *testing.T) {
+	one := field.New(1)
+	before := func() *Transcript[field.Ext, Digest] {
+		tr := transcript("test")
+		tr.AbsorbConst(5, one)
+		return tr
+	}
+	// All draws of small tags at this state and at that of an empty message behind it.
+	drawn := map[Digest]string{}
+	for name, tr := range map[string]*Transcript[field.Ext, Digest]{"here": before(), "behind an empty message": before()} {
+		if name != "here" {
+			tr.AbsorbConst(5)
+		}
+		for tag := range uint64(16) {
+			for _, what := range []uint64{drawExt, drawDigest, drawIndices} {
+				for round := range uint64(4) {
+					drawn[tr.draw(tag, what, round)] = fmt.Sprint(name, ": ", tag, what, round)
+				}
+			}
+		}
+	}
+	if len(drawn) != 2*16*3*4 {
+		t.Errorf("%d draws are different, must be %d", len(drawn), 2*16*3*4)
+	}
+	for tag := range uint64(16) {
+		for _, what := range []uint64{drawExt, drawDigest, drawIndices} {
+			for round := range uint64(4) {
+				block := kindBlock(kindDraw, tag, what, round)
+				for n := range 3 { // the block first, second or third in its message
+					tr := before()
+					tr.AbsorbConst(5, append(make([]field.Element, n*Rate), block[:]...)...)
+					if of, ok := drawn[tr.h]; ok {
+						t.Errorf("a message leads to the draw %s", of)
+					}
+					tr = before()
+					for range n {
+						tr.AbsorbDigest(5, Digest{})
+					}
+					tr.AbsorbDigest(5, block)
+					if of, ok := drawn[tr.h]; ok {
+						t.Errorf("a digest leads to the draw %s", of)
+					}
+				}
+			}
+		}
+	}
+	// No header of a message is a draw's block, and no draw's block a header: not even of the longest messages.
+	for _, n := range []int{0, 1, 1<<16 - 1, 1 << 16, 1 << 24, 1<<40 + 3} {
+		for tag := range uint64(8) {
+			if header := kindBlock(kindAbsorb, tag, uint64(n)&0xffff, uint64(n)>>16); header[Rate-1] == kindBlock(kindDraw)[Rate-1] {
+				t.Fatal("messages and draws begin alike")
+			}
+		}
+	}
+	// A message that goes on with what looks like the next message's header is not two messages.
+	header := kindBlock(kindAbsorb, 5, 8, 0)
+	long, two := before(), before()
+	long.AbsorbConst(5, append(append(make([]field.Element, Rate), header[:]...), make([]field.Element, Rate)...)...)
+	two.AbsorbConst(5, make([]field.Element, Rate)...)
+	two.AbsorbConst(5, make([]field.Element, Rate)...)
+	if long.h == two.h {
+		t.Error("one message is two")
+	}
+}
+
+// A transcript's first state is neither that of a leaf chain nor a node that anybody knows children of, and its label counts.
+func TestTranscriptsStartApart(t *testing.T) {
+	seen := map[Digest]string{}
+	for _, label := range []string{"", "a", "b", "aa", "a\x00", "fatty stark 2", "fatty program key 2"} {
+		tr := transcript(label)
+		if have, ok := seen[tr.h]; ok {
+			t.Errorf("labels %q and %q start alike", label, have)
+		}
+		seen[tr.h] = label
+	}
+	for w := range 64 {
+		if LeafState(w) == blockOf(tagTranscript, uint64(w)) {
+			t.Error("a transcript starts as a leaf does")
+		}
+		for _, n := range []int{0, 1, 8, 17} {
+			if _, ok := seen[Leaf(make([]field.Element, n))]; ok {
+				t.Error("a leaf is a transcript")
+			}
+		}
+	}
+}
+
+// placesOf reads places as a verifier does: the lowest bits of the blocks' words, in order.
+func placesOf(blocks []Digest, n, bits int) (out []uint32) {
+	for i := range n {
+		out = append(out, uint32(blocks[i/Rate][i%Rate].Uint64())&(1<<bits-1))
+	}
+	return out
+}
+
 func TestIndices(t *testing.T) {
-	tr := NewTranscript("test")
-	xs := tr.Indices(1, 1000, 5)
-	if len(xs) != 1000 {
-		t.Fatal(len(xs))
+	tr := transcript("test")
+	blocks := tr.Indices(1, 1000)
+	if len(blocks) != Steps(1000) {
+		t.Fatal(len(blocks))
+	}
+	if !slices.Equal(blocks[:Steps(20)], tr.Indices(1, 20)) {
+		t.Error("fewer places are other places")
 	}
 	count := map[uint32]int{}
-	for _, x := range xs {
+	for _, x := range placesOf(blocks, 1000, 5) {
 		count[x]++
-		if x >= 32 {
-			t.Fatal("a place outside")
-		}
 	}
 	for i := range uint32(32) {
 		if count[i] < 5 {
 			t.Errorf("place %d is drawn %d times of 1000", i, count[i])
 		}
 	}
-	if got := NewTranscript("test").Indices(1, 20, field.TwoAdicity); slices.Max(got)>>20 == 0 {
+	if slices.Max(placesOf(transcript("test").Indices(1, 20), 20, field.TwoAdicity))>>20 == 0 {
 		t.Error("high bits are never drawn")
+	}
+	if len(tr.Indices(1, 0)) != 0 || len(tr.Indices(1, 8)) != 1 || len(tr.Indices(1, 9)) != 2 {
+		t.Error("another number of blocks than the places need")
+	}
+}
+
+// Native lays out values as the transcript's words stand.
+func TestNativeBlocks(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 9))
+	for n := range 9 {
+		var xs []field.Ext
+		var want []field.Element
+		for range n {
+			c := [field.Degree]field.Element(words(r, field.Degree))
+			xs, want = append(xs, field.FromCoords(c)), append(want, c[:]...)
+		}
+		blocks := Native{}.Pack(xs)
+		if len(blocks) != Steps(len(want)) {
+			t.Fatalf("%d values take %d blocks", n, len(blocks))
+		}
+		var got []field.Element
+		for _, b := range blocks {
+			got = append(got, b[:]...)
+		}
+		if !slices.Equal(got[:len(want)], want) || slices.ContainsFunc(got[len(want):], func(e field.Element) bool { return !e.IsZero() }) {
+			t.Errorf("%d values are laid out otherwise", n)
+		}
+		if n > 0 && (Native{}).Head(blocks[0]) != xs[0] {
+			t.Error("a block begins with another value")
+		}
+		if n <= field.Degree {
+			ws := words(r, n)
+			c := field.Coords(new(Native{}.Join(Words(ws))))
+			if !slices.Equal(c[:n], ws) || slices.ContainsFunc(c[n:], func(e field.Element) bool { return !e.IsZero() }) {
+				t.Errorf("%d words are joined otherwise", n)
+			}
+		}
 	}
 }
 
@@ -315,6 +549,24 @@ func TestGrinding(t *testing.T) {
 	if GrindBlock(1) == GrindBlock(1<<24) || GrindBlock(1<<24) == GrindBlock(1<<25) {
 		t.Error("nonces share a block")
 	}
+	// The generic form is the same work on the same words, for any two words.
+	for _, n := range []uint64{0, 1, 1<<24 - 1, 1 << 24, 1<<24 + 1, MaxNonce} {
+		low, high := NonceWords(n)
+		got := Grind[field.Ext, Digest](grinder{}, seed, field.FromBase(low), field.FromBase(high))
+		if got != Compress(seed, GrindBlock(n)) {
+			t.Errorf("nonce %d is other work in the generic form", n)
+		}
+	}
+	// A grinding block is no block of a transcript: its kind is 0.
+	if block := GrindBlock(MaxNonce); !block[Rate-1].IsZero() {
+		t.Error("a grinding block has a transcript's kind")
+	}
+}
+
+// grinder is Native with constants.
+type grinder struct {
+	Native
+	field.Arithmetic
 }
 
 // The hash is a format: these digests never change.
@@ -323,13 +575,16 @@ func TestGolden(t *testing.T) {
 	for i := range ws {
 		ws[i] = field.New(uint64(i))
 	}
-	tr := NewTranscript("golden")
-	tr.Absorb(3, ws...)
+	tr := transcript("golden")
+	tr.AbsorbConst(3, ws...)
+	tr.AbsorbDigest(4, Leaf(ws))
+	tr.AbsorbExt(5, field.Basis(5), field.Basis(2))
+	places := tr.Indices(6, 9)
 	got := ""
 	for _, line := range []struct {
 		name string
 		d    Digest
-	}{{"leaf", Leaf(ws)}, {"node", Compress(Digest{}, Digest{})}, {"transcript", tr.Digest(4)}} {
+	}{{"leaf", Leaf(ws)}, {"node", Compress(Digest{}, Digest{})}, {"transcript", tr.Digest(4)}, {"places", places[1]}} {
 		got += line.name
 		for _, e := range line.d {
 			got += fmt.Sprintf(" %08x", e.Uint64())
@@ -365,5 +620,42 @@ func BenchmarkCompress(b *testing.B) {
 	var d Digest
 	for b.Loop() {
 		d = Compress(d, d)
+	}
+}
+
+// The transcript by its definition: h <- Compress(h, block) over a header and the message's words, and a draw aside.
+func TestTranscriptIsAChainOfCompressions(t *testing.T) {
+	block := func(vs ...uint64) (d Digest) {
+		for i, v := range vs {
+			d[i] = field.New(v)
+		}
+		return d
+	}
+	h := block(0x5452414e, 2)
+	for _, b := range []Digest{
+		block(0, 2, 0, 0, 0, 0, 0, 1), block('o', 'k'), // the label
+		block(9, 1, 1, 0, 0, 0, 0, 1), // a message of 2^16 + 1 words
+	} {
+		h = Compress(h, b)
+	}
+	for range 1 << 13 {
+		h = Compress(h, Digest{})
+	}
+	h = Compress(h, block(7))
+	tr := transcript("ok")
+	ws := make([]field.Element, 1<<16+1)
+	ws[1<<16] = field.New(7)
+	tr.AbsorbConst(9, ws...)
+	for i, c := range []struct{ got, want Digest }{
+		{tr.Digest(3), Compress(h, block(3, 2, 0, 0, 0, 0, 0, 2))},
+		{tr.Indices(4, 20)[2], Compress(h, block(4, 3, 2, 0, 0, 0, 0, 2))},
+	} {
+		if c.got != c.want {
+			t.Errorf("draw %d is another", i)
+		}
+	}
+	d := Compress(h, block(3, 1, 0, 0, 0, 0, 0, 2))
+	if tr.Ext(3) != field.FromCoords([field.Degree]field.Element(d[:])) {
+		t.Error("the challenge is another")
 	}
 }
