@@ -46,6 +46,11 @@ func (c *Client) MachineProof(ctx context.Context, machine string) (*api.Machine
 	return read[api.MachineProof](ctx, c, "machine.proof", api.MachineParams{Machine: machine})
 }
 
+// WholeLife returns the proof of a machine's whole life so far. A node may not have its bytes: api.CodeGone.
+func (c *Client) WholeLife(ctx context.Context, machine string) (*api.MachineProof, error) {
+	return read[api.MachineProof](ctx, c, "machine.wholeLife", api.MachineParams{Machine: machine})
+}
+
 // Inbox returns what waits for a machine, at most limit transactions.
 func (c *Client) Inbox(ctx context.Context, machine string, limit int) (*api.Inbox, error) {
 	return read[api.Inbox](ctx, c, "machine.inbox", api.InboxParams{Machine: machine, Limit: limit})

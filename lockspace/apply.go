@@ -4,32 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/seed06907907/fatty/internal/wire"
 )
 
-// Verdict is what the verifier says about one proof: a pure function of its bytes, which node computes beforehand.
-type Verdict struct {
-	OK     bool   `cbor:"ok"`
-	Reason string `cbor:"reason,omitempty"` // why not
-	Key    Digest `cbor:"key"`              // the program key that the proof is for
-	Life   Digest `cbor:"life"`
-	Anchor Digest `cbor:"anchor"`
-	T0     uint64 `cbor:"t0"` // the clock: (T0, S0) -> (T1, S1), having consumed Inputs
-	S0     Felt   `cbor:"s0"`
-	T1     uint64 `cbor:"t1"`
-	S1     Felt   `cbor:"s1"`
-	Inputs Felt   `cbor:"inputs"`
-}
-
 // Input is one transaction of a cut. Signed may be given where it was decoded from Tx before, so that decoding and the
-// signature, both pure functions of the bytes, are not done twice; it is trusted to belong to Tx. Verdict is needed for
-// a transaction with an attachment unless a cheap check refuses it.
+// signature, both pure functions of the bytes, are not done twice; it is trusted to belong to Tx. Verdict and Whole, on
+// the proof and on the whole-life span, are needed for a transaction that attaches them unless a cheap check refuses it.
 type Input struct {
 	Tx      []byte
 	Signed  *Signed
 	Verdict *Verdict
+	Whole   *Verdict
 }
 
 // Cut is one committed step of the ledger.
@@ -52,8 +38,9 @@ type Receipt struct {
 	// Counted says that the transaction used its nonce: it is this one receipt that tells its fate. Without it the
 	// transaction did nothing, and may have a receipt elsewhere.
 	Counted bool `cbor:"counted,omitempty"`
-	// Verdict is the one that decided, so that a replay need not verify the proof again.
+	// Verdict and Whole are those that decided, so that a replay need not verify the proofs again.
 	Verdict *Verdict `cbor:"verdict,omitempty"`
+	Whole   *Verdict `cbor:"whole,omitempty"` // on the whole-life span
 }
 
 // Result is what a cut brought. Write Blocks and Root in one batch before anyone reads the new state. Dropped are
@@ -66,44 +53,6 @@ type Result struct {
 	TicksNeeded bool
 	Blocks      []Block
 	Dropped     []wire.CID
-}
-
-// Need says what the verdict on a transaction's proof must be, as of some state: node compares it with what the proof
-// claims before it spends the time to verify it.
-type Need struct {
-	Proof   Proof
-	Program wire.CID
-	Key     Digest
-	Life    Digest
-	Anchor  Digest
-	T0      uint64
-	S0      Felt
-	// Inputs is the digest, and Steps is t1-t0, where the terms fix them; Steps 0 means any.
-	Inputs Felt
-	Steps  uint64
-}
-
-// Match says why a verdict is not the one needed, or nil. A wrong one counts against its author.
-func (n *Need) Match(v *Verdict) error {
-	switch {
-	case !v.OK:
-		return refuse(CodeProof, "the proof does not verify: %.200s", v.Reason)
-	case v.Key != n.Key:
-		return refuse(CodeProof, "the proof is of another program: key %s, want %s", v.Key, n.Key)
-	case v.Life != n.Life:
-		return refuse(CodeProof, "the proof was made for another lock, generation or holder: life %s, want %s", v.Life, n.Life)
-	case v.Anchor != n.Anchor:
-		return refuse(CodeProof, "the proof has another anchor: %s, want %s", v.Anchor, n.Anchor)
-	case v.T0 != n.T0 || v.S0 != n.S0:
-		return refuse(CodeProof, "the proof starts at t = %d, S = %s; the lock's clock is t = %d, S = %s", v.T0, v.S0, n.T0, n.S0)
-	case v.T1 <= v.T0 || v.T1 >= MaxClock || !v.S1.Valid():
-		return refuse(CodeProof, "the proof ends at t = %d: want above %d and below 2^62", v.T1, v.T0)
-	case n.Steps != 0 && v.T1-v.T0 != n.Steps:
-		return refuse(CodeProof, "the proof makes %d transitions; its run consumed %d transactions", v.T1-v.T0, n.Steps)
-	case v.Inputs != n.Inputs:
-		return refuse(CodeProof, "the proof consumed other inputs: digest %s, want %s", v.Inputs, n.Inputs)
-	}
-	return nil
 }
 
 // Apply executes a cut and returns the next state. It is all or nothing: an error means that a block could not be read
@@ -188,15 +137,15 @@ func (x *execution) transaction(in *Input) {
 				return err
 			}
 		}
-		x.tx, x.verdict = tx, in.Verdict
+		x.tx, x.verdict, x.whole = tx, in.Verdict, in.Whole
 		x.receipt.ID = tx.ID
 		x.begin()
 		if err := x.admit(); err != nil {
 			return err
 		}
 		x.receipt.Counted = true
-		if p := tx.Attachment(); p != nil {
-			if err := x.chargeProof(); err != nil {
+		if n := len(tx.Attachments()); n > 0 {
+			if err := x.chargeProofs(n); err != nil {
 				return err
 			}
 		}
@@ -204,10 +153,10 @@ func (x *execution) transaction(in *Input) {
 		err := tx.Op.run(x)
 		if err != nil {
 			x.rollback()
-			if x.receipt.Verdict != nil && CodeOf(err) == CodeProof {
+			if code := CodeOf(err); x.receipt.Verdict != nil && (code == CodeProof || code == CodeBadWhole) {
 				x.punish()
 			}
-			*x.receipt = Receipt{ID: tx.ID, Counted: true, Verdict: x.receipt.Verdict}
+			*x.receipt = Receipt{ID: tx.ID, Counted: true, Verdict: x.receipt.Verdict, Whole: x.receipt.Whole}
 		}
 		return err
 	}()
@@ -283,46 +232,9 @@ func shift(w [32]byte, n uint64) (out [32]byte) {
 	return out
 }
 
-// chargeProof takes one proof from the signer's allowance, which the transaction uses up whatever becomes of it.
-func (x *execution) chargeProof() error {
-	a := *get[Account](x, accountKey(x.tx.Signer))
-	q := a.Quota
-	debt := max(a.ProofDebt, x.clock) + Time(q.Refill)
-	if debt > x.clock+Time(q.Refill)*Time(q.Proofs) {
-		return refuse(CodeQuota, "account %s has used its proof allowance: %d at once, one more each %d ms", x.tx.Signer, q.Proofs, q.Refill/1e6)
-	}
-	a.ProofDebt = debt
-	x.put(accountKey(x.tx.Signer), &a)
-	return nil
-}
-
-// punish drains the allowance of one whose proof was bad. chargeProof has let it be empty at most, so that it ends at most
-// BadProof below.
-func (x *execution) punish() {
-	a := *get[Account](x, accountKey(x.tx.Signer))
-	a.ProofDebt = max(a.ProofDebt, x.clock) + Time(a.Quota.Refill)*Time(x.s.rules.BadProof)
-	x.put(accountKey(x.tx.Signer), &a)
-}
-
-// judge compares the verdict on the transaction's proof with what is needed. In Precheck there is none yet.
-func (x *execution) judge(n *Need) (*Verdict, error) {
-	if x.dry {
-		x.need = n
-		return nil, errDry
-	}
-	if x.verdict == nil {
-		return nil, fmt.Errorf("the verdict on proof %s is missing", n.Proof.ID)
-	}
-	x.receipt.Verdict = x.verdict
-	return x.verdict, n.Match(x.verdict)
-}
-
-// errDry ends a Precheck where the verdict would be needed.
-var errDry = errors.New("the verdict is needed")
-
 // Precheck makes every check that Apply would make on the transaction at ledger time now, as of this state, up to the
-// proof's verdict. It returns what that verdict must be, nil for a transaction without a proof, or why it would be
-// refused. It is for gossip, blocks, and before a proof is verified: what it accepts can still be refused in its cut.
+// proofs' verdicts. It returns what those must be, nil for a transaction without a proof, or why it would be refused. It
+// is for gossip, blocks, and before a proof is verified: what it accepts can still be refused in its cut.
 func (s *State) Precheck(tx *Signed, now Time) (*Need, error) {
 	if s.rules == nil {
 		return nil, errors.New("precheck: this state was opened to check a read")
@@ -340,8 +252,8 @@ func (s *State) Precheck(tx *Signed, now Time) (*Need, error) {
 	x.dry, x.tx, x.receipt = true, tx, &Receipt{}
 	x.begin()
 	err := x.admit()
-	if err == nil && tx.Attachment() != nil {
-		err = x.chargeProof()
+	if n := len(tx.Attachments()); err == nil && n > 0 {
+		err = x.chargeProofs(n)
 	}
 	if err == nil {
 		err = tx.Op.run(x)
@@ -354,6 +266,3 @@ func (s *State) Precheck(tx *Signed, now Time) (*Need, error) {
 	}
 	return nil, err
 }
-
-// acceptsVersion says whether genesis allows that version of the proof format.
-func (x *execution) acceptsVersion(v uint64) bool { return slices.Contains(x.s.rules.ProofVersions, v) }

@@ -58,7 +58,8 @@ func TestBadProofsRenewNothing(t *testing.T) {
 		"backwards":               func(_ *world, v *Verdict) { v.T1 = v.T0 - 1 },
 		"clock too large":         func(_ *world, v *Verdict) { v.T1 = MaxClock },
 		"state not a felt":        func(_ *world, v *Verdict) { v.S1 = primeBytes },
-		"with inputs":             func(_ *world, v *Verdict) { v.Inputs = FeltOf(1) },
+		"with inputs":             func(_ *world, v *Verdict) { v.Inputs = inputsOf(1) },
+		"of two runs":             func(_ *world, v *Verdict) { v.Inputs = inputsOf(0, 0) },
 	} {
 		w := heldWorld(t)
 		before, proofs := w.lock("/m"), w.proofsLeft(alice)
@@ -104,6 +105,7 @@ func TestReplayedRenewalRenewsNothing(t *testing.T) {
 	if r := w.cut(Second, Input{Tx: tx, Verdict: v})[0]; r.Code != CodeNonce || r.Counted {
 		t.Errorf("the same transaction: %+v", r)
 	}
+	op.Whole = aWhole(w.lock("/m").Machine, false)
 	if r := w.cut(Second, Input{Tx: w.sign(alice, op), Verdict: v})[0]; r.Code != CodeProof {
 		t.Errorf("the same proof: %+v", r)
 	}

@@ -137,30 +137,38 @@ func TestBadFields(t *testing.T) {
 		return o
 	}
 	for name, op := range map[string]Op{
-		"mkdir root":         &Mkdir{Path: "/"},
-		"mkdir long":         &Mkdir{Path: "/" + long},
-		"put root":           &Put{Path: "/"},
-		"put huge":           &Put{Path: "/a", Content: make([]byte, MaxContent+1)},
-		"put lives by ..":    &Put{Path: "/a", LivesBy: "/.."},
-		"delete root":        &Delete{Path: "/"},
-		"publish nothing":    &Publish{},
-		"publish huge":       &Publish{Program: make([]byte, MaxProgram+1)},
-		"machine no felt":    &CreateMachine{Path: "/m", Program: wire.Sum(nil), Start: notFelt},
-		"machine bad path":   &CreateMachine{Path: "m", Program: wire.Sum(nil)},
-		"acquire shared":     acquire(func(o *Acquire) { o.Mode = "shared" }),
-		"acquire no peer":    acquire(func(o *Acquire) { o.Peer = "" }),
-		"acquire odd peer":   acquire(func(o *Acquire) { o.Peer = "a:b" }),
-		"acquire long peer":  acquire(func(o *Acquire) { o.Peer = long }),
-		"acquire addresses":  acquire(func(o *Acquire) { o.Addresses = make([]string, MaxAddresses+1) }),
-		"acquire address":    acquire(func(o *Acquire) { o.Addresses = []string{"10.0.0.1"} }),
-		"acquire long addr":  acquire(func(o *Acquire) { o.Addresses = []string{"/" + long} }),
-		"acquire stray runs": acquire(func(o *Acquire) { o.Runs = runs }),
-		"acquire stray anch": acquire(func(o *Acquire) { o.Anchor = 1 }),
-		"proof of 0 bytes":   acquire(func(o *Acquire) { o.Proof, o.Runs = proof(func(p *Proof) { p.Length = 0 }), runs }),
-		"proof too long":     acquire(func(o *Acquire) { o.Proof, o.Runs = proof(func(p *Proof) { p.Length = MaxProof + 1 }), runs }),
-		"proof without runs": acquire(func(o *Acquire) { o.Proof = aProof(1) }),
-		"two runs":           acquire(func(o *Acquire) { o.Proof, o.Runs = aProof(1), []Run{{}, {}} }),
-		"two inputs":         acquire(func(o *Acquire) { o.Proof, o.Runs = aProof(1), []Run{{Inputs: []int64{1, 2}}} }),
+		"mkdir root":          &Mkdir{Path: "/"},
+		"mkdir long":          &Mkdir{Path: "/" + long},
+		"put root":            &Put{Path: "/"},
+		"put huge":            &Put{Path: "/a", Content: make([]byte, MaxContent+1)},
+		"put lives by ..":     &Put{Path: "/a", LivesBy: "/.."},
+		"delete root":         &Delete{Path: "/"},
+		"publish nothing":     &Publish{},
+		"publish huge":        &Publish{Program: make([]byte, MaxProgram+1)},
+		"machine no felt":     &CreateMachine{Path: "/m", Program: wire.Sum(nil), Start: notFelt},
+		"machine bad path":    &CreateMachine{Path: "m", Program: wire.Sum(nil)},
+		"acquire shared":      acquire(func(o *Acquire) { o.Mode = "shared" }),
+		"acquire no peer":     acquire(func(o *Acquire) { o.Peer = "" }),
+		"acquire odd peer":    acquire(func(o *Acquire) { o.Peer = "a:b" }),
+		"acquire long peer":   acquire(func(o *Acquire) { o.Peer = long }),
+		"acquire addresses":   acquire(func(o *Acquire) { o.Addresses = make([]string, MaxAddresses+1) }),
+		"acquire address":     acquire(func(o *Acquire) { o.Addresses = []string{"10.0.0.1"} }),
+		"acquire long addr":   acquire(func(o *Acquire) { o.Addresses = []string{"/" + long} }),
+		"acquire stray runs":  acquire(func(o *Acquire) { o.Runs = runs }),
+		"acquire stray anch":  acquire(func(o *Acquire) { o.Anchor = 1 }),
+		"proof of 0 bytes":    acquire(func(o *Acquire) { o.Proof, o.Runs = proof(func(p *Proof) { p.Length = 0 }), runs }),
+		"proof too long":      acquire(func(o *Acquire) { o.Proof, o.Runs = proof(func(p *Proof) { p.Length = MaxProof + 1 }), runs }),
+		"proof without runs":  acquire(func(o *Acquire) { o.Proof = aProof(1) }),
+		"many runs":           acquire(func(o *Acquire) { o.Proof, o.Runs = aProof(1), make([]Run, MaxRuns+1) }),
+		"many inputs":         acquire(func(o *Acquire) { o.Proof, o.Runs = aProof(1), []Run{{}, {Inputs: make([]int64, MaxInputs+1)}} }),
+		"acquire stray whole": acquire(func(o *Acquire) { o.Whole = aProof(1) }),
+		"whole of 0 bytes": acquire(func(o *Acquire) {
+			o.Proof, o.Runs, o.Whole = aProof(1), runs, proof(func(p *Proof) { p.ID, p.Length = wire.Sum(nil), 0 })
+		}),
+		"whole too long": acquire(func(o *Acquire) {
+			o.Proof, o.Runs, o.Whole = aProof(1), runs, proof(func(p *Proof) { p.ID, p.Length = wire.Sum(nil), MaxProof+1 })
+		}),
+		"whole is the proof": acquire(func(o *Acquire) { o.Proof, o.Runs, o.Whole = aProof(1), runs, aProof(1) }),
 		"input -2":           acquire(func(o *Acquire) { o.Proof, o.Runs = aProof(1), []Run{{Inputs: []int64{-2}}} }),
 		"acquire root":       acquire(func(o *Acquire) { o.Path = "/" }),
 		"renew root":         &Renew{Path: "/"},
@@ -276,7 +284,7 @@ func TestCutsAreChecked(t *testing.T) {
 
 func TestQuotas(t *testing.T) {
 	g := testGenesis()
-	g.Accounts[1].Quota = Quota{State: 2000, Proofs: 3, Refill: 10 * Second}
+	g.Accounts[1].Quota = Quota{State: 2000, Proofs: 4, Refill: 10 * Second}
 	w := newWorldFrom(t, g)
 	w.must(alice, &Put{Path: "/a", Content: make([]byte, 1000)})
 	w.refused(alice, &Put{Path: "/b", Content: make([]byte, 1000)}, CodeQuota)
@@ -295,7 +303,8 @@ func TestQuotas(t *testing.T) {
 	w.refused(alice, &Put{Path: "/b", Content: make([]byte, 901)}, CodeQuota)
 	w.must(alice, &Delete{Path: "/b"})
 
-	// Three proofs at once, then one each ten seconds; a bad one takes eight more.
+	// Four proofs at once, then one each ten seconds; a bad one takes eight more. The second renewal and all after it
+	// carry two.
 	w.machine("/m", FeltOf(0), resumeTerms(w))
 	w.must(admin, &Grant{Account: id(alice), Quota: g.Accounts[1].Quota})
 	if r := w.proven(alice, w.acquireOp("/m"), 1, FeltOf(1), nil); r.Code != "" {
@@ -307,14 +316,16 @@ func TestQuotas(t *testing.T) {
 		}
 	}
 	w.refused(alice, w.renewOp("/m"), CodeQuota)
-	w.wait(10 * Second)
+	w.wait(20 * Second)
 	if r := w.proven(alice, w.renewOp("/m"), 1, FeltOf(1), func(v *Verdict) { v.OK = false }); r.Code != CodeProof {
 		t.Fatal(r)
 	}
-	// It owes eight: none before 90 s have passed.
+	// It owes eight: no two before 100 s have passed.
 	w.wait(50 * Second)
 	w.refused(alice, w.renewOp("/m"), CodeQuota)
 	w.wait(40 * Second)
+	w.refused(alice, w.acquireOp("/m"), CodeQuota)
+	w.wait(10 * Second)
 	if r := w.proven(alice, w.acquireOp("/m"), 1, FeltOf(1), nil); r.Code != "" {
 		t.Fatal(r)
 	}

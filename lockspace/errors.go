@@ -26,6 +26,8 @@ const (
 	CodeNotHolder Code = "not_holder" // the signer does not hold the lock, or no longer
 	CodeAnchor    Code = "stale_anchor"
 	CodeProof     Code = "bad_proof"
+	CodeWhole     Code = "whole_life"     // the span of the machine's whole life is wanted and missing, or not wanted
+	CodeBadWhole  Code = "bad_whole_life" // the attached one is not that
 	CodeQuota     Code = "quota"
 	CodeInboxFull Code = "inbox_full"
 )

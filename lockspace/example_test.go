@@ -42,6 +42,8 @@ func newLedger() *ledger {
 		ProgramKey: func(program []byte) (wire.CID, lockspace.Digest, error) {
 			return wire.Sum(program), sha256.Sum256(program), nil
 		},
+		// And its digest of what a span's runs consumed.
+		SpanInputs: func(runs []lockspace.Felt) lockspace.Digest { return sha256.Sum256([]byte(fmt.Sprint(runs))) },
 	}}
 	state, res, err := lockspace.New(config, lockspace.Genesis{
 		Chain: "example", Time: 1_000_000_000, Rules: lockspace.DefaultRules(),
@@ -104,20 +106,20 @@ func ExampleState_Precheck() {
 	lock, _, _ := l.state.Lock("/m")
 	acquire := &lockspace.Acquire{Path: "/m", Instance: lock.Instance, Generation: lock.Generation + 1, Mode: lockspace.Exclusive,
 		Peer: "12D3KooWExample", Addresses: []string{"/ip4/192.0.2.1/tcp/4001"},
-		Proof: &lockspace.Proof{ID: wire.Sum([]byte("the proof")), Length: 9, Version: 1}, Anchor: l.state.Sequence(), Runs: []lockspace.Run{{}}}
+		Proof: &lockspace.Proof{ID: wire.Sum([]byte("the proof")), Length: 9, Version: 2}, Anchor: l.state.Sequence(), Runs: []lockspace.Run{{}}}
 	tx, _ := lockspace.Sign(l.key, lockspace.Header{Chain: "example", Nonce: 99, Expiry: 1 << 60}, acquire)
 	signed, _ := lockspace.Decode(tx)
 	need, err := l.state.Precheck(signed, l.state.Root().Time+1)
 	fmt.Println("needed: from t =", need.T0, err)
 
-	r := l.execute(acquire, &lockspace.Verdict{OK: true, Key: need.Key, Life: need.Life, Anchor: need.Anchor, T0: 0, T1: 1000, S1: lockspace.FeltOf(42)})
+	r := l.execute(acquire, &lockspace.Verdict{OK: true, Key: need.Key, Life: need.Life, Anchor: need.Anchor, T0: 0, T1: 1000, S1: lockspace.FeltOf(42), Inputs: need.Inputs})
 	h, _ := l.state.Holder("/m")
 	fmt.Printf("%q %s t=%d %s\n", r.Code, h.State, h.Machine.T, h.Sequencer)
 
 	// The same proof again is worth nothing: the clock has moved on.
 	again := *acquire
 	renew := &lockspace.Renew{Path: "/m", Instance: again.Instance, Generation: again.Generation, Proof: again.Proof, Anchor: again.Anchor, Runs: again.Runs}
-	r = l.execute(renew, &lockspace.Verdict{OK: true, Key: need.Key, Life: need.Life, Anchor: need.Anchor, T0: 0, T1: 1000, S1: lockspace.FeltOf(42)})
+	r = l.execute(renew, &lockspace.Verdict{OK: true, Key: need.Key, Life: need.Life, Anchor: need.Anchor, T0: 0, T1: 1000, S1: lockspace.FeltOf(42), Inputs: need.Inputs})
 	fmt.Println(r.Code)
 	// Output:
 	// needed: from t = 0 <nil>

@@ -27,7 +27,8 @@ type execution struct {
 	// The transaction in execution.
 	tx      *Signed
 	verdict *Verdict
-	dry     bool // Precheck: stop where a verdict is needed
+	whole   *Verdict // on its whole-life span
+	dry     bool     // Precheck: stop where a verdict is needed
 	need    *Need
 	receipt *Receipt
 	mark    marks

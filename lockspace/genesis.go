@@ -15,9 +15,9 @@ type Quota struct {
 	Refill Duration `cbor:"refill"` // time in which one more is allowed
 }
 
-// DefaultQuota is enough for a person with a few machines.
+// DefaultQuota is enough for a person with a few machines. A renewal carries two proofs, from the second on.
 func DefaultQuota() Quota {
-	return Quota{State: 64 << 20, Inbox: 1024, Proofs: 32, Refill: 2 * Second}
+	return Quota{State: 64 << 20, Inbox: 1024, Proofs: 64, Refill: Second}
 }
 
 // maxRefill and maxProofs keep the allowance's arithmetic far from overflow.
@@ -56,7 +56,7 @@ type Rules struct {
 // DefaultRules are Chubby's lease times (12 s and 45 s), and what else goes well with them.
 func DefaultRules() Rules {
 	return Rules{
-		ProofVersions: []uint64{1},
+		ProofVersions: []uint64{2},
 		MinCadence:    Second,
 		MaxCadence:    600 * Second,
 		MaxGrace:      3600 * Second,
@@ -172,7 +172,7 @@ func DefaultTerms(r Rules) Terms {
 	return Terms{Inputs: InputNone, Succession: Restart, Cadence: r.Cadence, Grace: r.Grace, LockDelay: r.LockDelay}
 }
 
-// FeltTerms are DefaultTerms for a machine that takes one felt a renewal, and idle when nothing waits.
+// FeltTerms are DefaultTerms for a machine that takes one felt a run, and idle when nothing waits.
 func FeltTerms(r Rules, idle Felt) Terms {
 	t := DefaultTerms(r)
 	t.Inputs, t.Transaction, t.Idle = InputFelt, 1, []Felt{idle}

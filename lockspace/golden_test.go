@@ -39,7 +39,8 @@ func golden(t *testing.T, name string, got []byte) {
 // sampleOps has one operation of each kind with every field set.
 func sampleOps() map[string]Op {
 	some := wire.Sum([]byte("some block"))
-	proof := &Proof{ID: some, Length: 123456, Version: 1}
+	proof := &Proof{ID: some, Length: 123456, Version: 2}
+	whole := &Proof{ID: wire.Sum([]byte("the whole life")), Length: 234567, Version: 2}
 	terms := FeltTerms(DefaultRules(), FeltOf(9))
 	terms.Succession, terms.Opening = Resume, OpeningSelf
 	terms.Senders, terms.Acquirers = []AccountID{{1}, {2}}, []AccountID{{3}}
@@ -51,9 +52,9 @@ func sampleOps() map[string]Op {
 		"delete":      &Delete{Path: "/a/f", Expect: u64(3), Instance: u64(7)},
 		"publish":     &Publish{Program: []byte{0xa0}},
 		"machine":     &CreateMachine{Path: "/m", Program: some, Start: FeltOf(5), Terms: terms},
-		"acquire":     &Acquire{Path: "/m", Instance: 7, Generation: 2, Mode: Exclusive, Peer: "12D3KooW", Addresses: addresses, Proof: proof, Anchor: 99, Runs: []Run{{Inputs: []int64{4}}}},
+		"acquire":     &Acquire{Path: "/m", Instance: 7, Generation: 2, Mode: Exclusive, Peer: "12D3KooW", Addresses: addresses, Proof: proof, Anchor: 99, Runs: []Run{{Inputs: []int64{4}}, {Inputs: []int64{Idle}}}, Whole: whole},
 		"acquire-own": &Acquire{Path: "/l", Instance: 7, Generation: 2, Mode: Exclusive, Peer: "12D3KooW", Addresses: []string{}},
-		"renew":       &Renew{Path: "/m", Instance: 7, Generation: 2, Addresses: addresses, Proof: proof, Anchor: 100, Runs: []Run{{Inputs: []int64{Idle}}}},
+		"renew":       &Renew{Path: "/m", Instance: 7, Generation: 2, Addresses: addresses, Proof: proof, Anchor: 100, Runs: []Run{{Inputs: []int64{Idle}}}, Whole: whole},
 		"release":     &Release{Path: "/m", Instance: 7, Generation: 2},
 		"send":        &Send{Path: "/m", Felts: []Felt{FeltOf(1 << 60)}},
 		"grant":       &Grant{Account: AccountID{1, 2, 3}, Name: "name", Grant: true, Quota: DefaultQuota()},
@@ -100,16 +101,16 @@ func TestGoldenRecords(t *testing.T) {
 		"account":        &Account{Name: "n", Grant: true, Quota: DefaultQuota(), State: 5, Inbox: 6, ProofDebt: 7, Nonce: 8, Used: [32]byte{1}},
 		"program":        &Program{ID: some, Key: Digest{7}, Size: 100, Publisher: AccountID{1}, Sequence: 4},
 		"lock": &Lock{Path: "/m", Instance: 3, Generation: 2, State: Held, Mode: Exclusive, Holder: AccountID{4}, Peer: "12D3", Addresses: []string{"/ip4/192.0.2.1"},
-			Ends: 99, Ephemerals: 5, Sequence: 6, Machine: &Machine{ID: some, Program: some, Start: FeltOf(1), Terms: terms, T: 10, S: FeltOf(11), Proof: &some,
-				Head: 1, Tail: 3, Dated: 2, Deadline: 55}},
+			Ends: 99, Freed: 98, Ephemerals: 5, Sequence: 6, Machine: &Machine{ID: some, Program: some, Start: FeltOf(1), Terms: terms, T: 10, S: FeltOf(11), Proof: &some, T0: 9,
+				Whole: &Whole{ID: some, Length: 12, T: 9}, Head: 1, Tail: 3, Dated: 2, Deadline: 55}},
 		"inbox-entry": &InboxEntry{From: AccountID{1}, Felts: []Felt{FeltOf(2)}, Sent: 3, Deadline: 4},
 		"past-root":   &pastRoot{Root: some, At: 5},
 		"event-chunk": &eventChunkRef{Block: some, Sequence: 1, First: 2, Count: 3},
 		"event-log": &eventLog{Chunk: 4, Events: []Event{{Sequence: 1, Index: 2, Kind: EventRenewed, Path: "/m", Child: "c", Instance: 3, Generation: 4, Account: &who,
 			Peer: "12D3", T: &one, S: &felt, LeaseEnd: 5, Input: &one, CID: &some, Reason: "r"}}},
-		"verdict": &Verdict{OK: true, Reason: "r", Key: Digest{1}, Life: Digest{2}, Anchor: Digest{3}, T0: 4, S0: FeltOf(5), T1: 6, S1: FeltOf(7), Inputs: FeltOf(8)},
+		"verdict": &Verdict{OK: true, Reason: "r", Key: Digest{1}, Life: Digest{2}, Anchor: Digest{3}, T0: 4, S0: FeltOf(5), T1: 6, S1: FeltOf(7), Inputs: Digest{8}},
 		"receipt": &Receipt{ID: some, Code: CodeProof, Message: "m", Instance: 1, Generation: 2, Index: &one, LeaseEnd: 3, CID: &some, Counted: true,
-			Verdict: &Verdict{Reason: "no"}},
+			Verdict: &Verdict{Reason: "no"}, Whole: &Verdict{Reason: "nor that"}},
 	} {
 		b, err := wire.Marshal(v)
 		if err != nil {

@@ -50,9 +50,10 @@ func TestFeltMachineConsumesInOrder(t *testing.T) {
 		}
 	}
 	for name, lie := range map[string]func(*Verdict){
-		"another felt":    func(v *Verdict) { v.Inputs = FeltOf(7) },
-		"idle instead":    func(v *Verdict) { v.Inputs = FeltOf(99) },
-		"no input":        func(v *Verdict) { v.Inputs = Felt{} },
+		"another felt":    func(v *Verdict) { v.Inputs = inputsOf(7) },
+		"idle instead":    func(v *Verdict) { v.Inputs = inputsOf(99) },
+		"no input":        func(v *Verdict) { v.Inputs = inputsOf(0) },
+		"two runs":        func(v *Verdict) { v.Inputs = inputsOf(6, 7) },
 		"two transitions": func(v *Verdict) { v.T1++ },
 	} {
 		w := start()

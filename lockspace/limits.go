@@ -2,7 +2,8 @@ package lockspace
 
 // Bounds on what comes from outside. Each is met before the work that it bounds.
 const (
-	// MaxTransaction bounds an encoded transaction in bytes: a program of MaxProgram and its envelope.
+	// MaxTransaction bounds an encoded transaction in bytes: a program of MaxProgram and its envelope. All else is far
+	// below: an acquire or renewal with MaxRuns runs that list MaxInputs inputs has at most 50 KiB.
 	MaxTransaction = 1<<20 + 1<<16
 	// MaxContent bounds a file's content in bytes, as in Chubby (Burrows 2006, section 2.3).
 	MaxContent = 256 << 10
@@ -23,8 +24,11 @@ const (
 	MaxMembers = 16
 	// MaxProof bounds a proof's length in bytes.
 	MaxProof = 4 << 20
-	// MaxRuns bounds the runs that a renewal lists: one, until there are spans.
-	MaxRuns = 1
+	// MaxRuns bounds the runs that the span of one renewal is made of. At the longest cadence of the default rules, 600 s,
+	// that is a run each 0.6 s, as fast as one is proven; execution digests so many in a few milliseconds.
+	MaxRuns = 1 << 10
+	// MaxInputs bounds the inputs that those runs list together, idle ones among them.
+	MaxInputs = 1 << 12
 	// MaxInboxBound bounds what a lock's terms may allow to wait.
 	MaxInboxBound = 1024
 	// MaxWindow bounds how many waiting transactions carry a deadline at once.

@@ -154,6 +154,7 @@ func (o *Acquire) run(x *execution) error {
 	}
 	l.Generation = o.Generation
 	l.Holder = x.tx.Signer
+	note := ""
 	if l.Machine != nil {
 		m := *l.Machine
 		l.Machine = &m
@@ -161,21 +162,24 @@ func (o *Acquire) run(x *execution) error {
 			return refuse(CodeForbidden, "%s: its terms do not let %s acquire it", o.Path, x.tx.Signer)
 		}
 		if m.Terms.Succession == Restart {
-			m.T, m.S = 0, m.Start
+			m.T, m.S, m.T0, m.Whole = 0, m.Start, 0, nil
 		}
-		if err := x.tick(id, l, o.Proof, o.Anchor, o.Runs); err != nil {
+		if m.WholeDue() && o.Whole == nil {
+			note = fmt.Sprintf("the chain of lives is broken: the whole-life span ends at t = %d, this life begins at t = %d", m.Whole.T, m.T)
+		}
+		if err := x.tick(id, l, o.tick()); err != nil {
 			return err
 		}
 	} else if o.Proof != nil {
 		return refuse(CodeInvalid, "%s has no machine: its lock is acquired without a proof", o.Path)
 	}
-	l.State, l.Mode, l.Peer, l.Addresses = Held, o.Mode, o.Peer, o.Addresses
+	l.State, l.Mode, l.Peer, l.Addresses, l.Freed = Held, o.Mode, o.Peer, o.Addresses, 0
 	x.lease(l)
 	if l.Machine != nil {
 		x.date(id, l)
 	}
 	x.setLock(id, old, l)
-	x.lockEvent(EventAcquired, l, "")
+	x.lockEvent(EventAcquired, l, note)
 	x.lockReceipt(l)
 	return nil
 }
@@ -222,7 +226,7 @@ func (o *Renew) run(x *execution) error {
 	if l.Machine != nil {
 		m := *l.Machine
 		l.Machine = &m
-		if err := x.tick(id, &l, o.Proof, o.Anchor, o.Runs); err != nil {
+		if err := x.tick(id, &l, o.tick()); err != nil {
 			return err
 		}
 	} else if o.Proof != nil {
@@ -277,6 +281,8 @@ func (x *execution) lose(id wire.CID, old *Lock, reason string, delay Duration) 
 	}
 	if delay > 0 {
 		l.State, l.Ends = Delayed, x.clock+Time(delay)
+	} else {
+		l.Freed = x.clock
 	}
 	x.setLock(id, &before, &l)
 	if l.State == Free {
@@ -298,7 +304,7 @@ func (x *execution) expireLock(path string) {
 	}
 	if l.State == Delayed {
 		c := *l
-		c.State, c.Ends = Free, 0
+		c.State, c.Ends, c.Freed = Free, 0, x.clock
 		x.setLock(id, l, &c)
 		x.lockEvent(EventFree, &c, "")
 		return

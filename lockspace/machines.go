@@ -1,52 +1,36 @@
 package lockspace
 
 import (
+	"slices"
+
 	"github.com/seed06907907/fatty/internal/wire"
 )
 
 // tick moves a machine's clock by the transaction's proof. l is a copy with the generation and holder that the proof
-// must be for, and the clock that it must start from. Everything that is cheap comes before the verdict.
-func (x *execution) tick(id wire.CID, l *Lock, p *Proof, anchor uint64, runs []Run) error {
+// must be for, and the clock that it must start from. Everything that is cheap comes before the verdict, and of that the
+// digest of what the runs consumed comes last.
+func (x *execution) tick(id wire.CID, l *Lock, t tick) error {
 	m := l.Machine
-	if p == nil {
+	if t.proof == nil {
 		return refuse(CodeInvalid, "%s demands a machine: it is held by proofs", l.Path)
 	}
-	if !x.acceptsVersion(p.Version) {
-		return refuse(CodeInvalid, "proof format version %d: this ledger accepts %v", p.Version, x.s.rules.ProofVersions)
+	for _, p := range []*Proof{t.proof, t.whole} {
+		if p != nil && !slices.Contains(x.s.rules.ProofVersions, p.Version) {
+			return refuse(CodeInvalid, "proof format version %d: this ledger accepts %v", p.Version, x.s.rules.ProofVersions)
+		}
 	}
-	at := get[pastRoot](x, rootKey(anchor))
+	at := get[pastRoot](x, rootKey(t.anchor))
 	if at == nil || x.clock-at.At > 2*Time(m.Terms.Cadence) {
-		return refuse(CodeAnchor, "anchor %d is not a past sequence of at most two cadences ago: prove against a newer root", anchor)
+		return refuse(CodeAnchor, "anchor %d is not a past sequence of at most two cadences ago: prove against a newer root", t.anchor)
 	}
-	need := &Need{Proof: *p, Program: m.Program, T0: m.T, S0: m.S}
-	took := Idle
-	switch inputs := runs[0].Inputs; m.Terms.Inputs {
-	case InputNone:
-		if len(inputs) != 0 {
-			return refuse(CodeInvalid, "%s: its machine takes no inputs, and the run lists some", l.Path)
-		}
-	case InputFelt:
-		if len(inputs) != 1 {
-			return refuse(CodeInvalid, "%s: its machine takes exactly one transaction a run", l.Path)
-		}
-		need.Steps, need.Inputs = 1, m.Terms.Idle[0]
-		if took = inputs[0]; took == Idle {
-			break
-		}
-		if uint64(took) != m.Head || m.Head == m.Tail {
-			return refuse(CodeConflict, "%s: the run took transaction %d; the inbox has %d to %d, oldest first", l.Path, took, m.Head, m.Tail)
-		}
-		e := get[InboxEntry](x, inboxKey(id, m.Head))
-		if e == nil {
-			return refuse(CodeNotFound, "%s: transaction %d is not in the inbox", l.Path, took)
-		}
-		need.Inputs = e.Felts[0]
+	if err := x.checkWhole(l, t); err != nil {
+		return err
 	}
 	life, err := Life(x.root.Chain, l.Path, l.Instance, l.Generation, l.Holder)
 	if err != nil {
 		return err
 	}
-	root, err := Anchor(anchor, at.Root)
+	anchor, err := Anchor(t.anchor, at.Root)
 	if err != nil {
 		return err
 	}
@@ -54,18 +38,107 @@ func (x *execution) tick(id wire.CID, l *Lock, p *Proof, anchor uint64, runs []R
 	if program == nil {
 		return refuse(CodeNotFound, "program %s is not published", m.Program)
 	}
-	need.Key, need.Life, need.Anchor = program.Key, life, root
+	need := &Need{Proof: *t.proof, Program: m.Program, Key: program.Key, Life: life, Anchor: anchor, T0: m.T, S0: m.S}
+	if t.whole != nil {
+		need.Whole = &WholeNeed{Proof: *t.whole, Key: program.Key, Start: m.Start, T: m.T, S: m.S}
+	}
+	took, err := x.consume(id, l, t.runs, need)
+	if err != nil {
+		return err
+	}
 	v, err := x.judge(need)
 	if err != nil {
 		return err
 	}
-	m.T, m.S, m.Proof = v.T1, v.S1, &p.ID
-	if took != Idle {
+	switch {
+	case m.T == 0: // a span from the start is a whole life by itself
+		m.Whole = &Whole{ID: t.proof.ID, Length: t.proof.Length, T: v.T1}
+	case t.whole != nil:
+		m.Whole = &Whole{ID: t.whole.ID, Length: t.whole.Length, T: m.T}
+	}
+	m.Proof, m.T0, m.T, m.S = &t.proof.ID, v.T0, v.T1, v.S1
+	for range took {
 		x.takeInput(id, m.Head)
 		m.Head++
-		m.Dated = max(m.Dated, m.Head)
 	}
+	m.Dated = max(m.Dated, m.Head)
 	return nil
+}
+
+// checkWhole refuses a whole-life span that is due and missing, or there and of no use.
+func (x *execution) checkWhole(l *Lock, t tick) error {
+	m := l.Machine
+	if t.whole != nil {
+		switch {
+		case m.T == 0:
+			return refuse(CodeWhole, "%s: this life begins at the machine's start: its first proof is the whole-life span, attach no other", l.Path)
+		case m.Whole != nil && m.Whole.T == m.T:
+			return refuse(CodeWhole, "%s: the ledger has a whole-life span to t = %d already: attach none", l.Path, m.T)
+		}
+		return nil
+	}
+	if !m.WholeDue() {
+		return nil
+	}
+	// Who holds the lock has made the newest proof and brought or made what comes before it. Who succeeds needs the bytes
+	// of both from some node, and if no node has them any more the lock must not stay free for ever: after the time of a
+	// lease, in which whoever can carry the chain of lives on has had the first right, it may be broken.
+	if t.fresh && x.clock-l.Freed >= Time(m.Terms.Cadence)+Time(m.Terms.Grace) {
+		return nil
+	}
+	return refuse(CodeWhole, "%s: attach the whole-life span, from t = 0 to t = %d: the one that the ledger has, to t = %d, merged with the newest proof",
+		l.Path, m.T, m.T0)
+}
+
+// consume holds what the runs say that they took against the inbox, and says in need what the proof must say of them. It
+// returns how many transactions leave the inbox: the oldest ones.
+func (x *execution) consume(id wire.CID, l *Lock, runs []Run, need *Need) (took uint64, err error) {
+	m := l.Machine
+	felts := make([]Felt, len(runs)) // each run's inputs felt
+	for i, r := range runs {
+		if m.Terms.Inputs == InputNone {
+			if len(r.Inputs) != 0 {
+				return 0, refuse(CodeInvalid, "%s: its machine takes no inputs, and run %d lists some", l.Path, i)
+			}
+			continue
+		}
+		if len(r.Inputs) != 1 {
+			return 0, refuse(CodeInvalid, "%s: run %d lists %d transactions: its machine takes exactly one a run", l.Path, i, len(r.Inputs))
+		}
+		for _, at := range r.Inputs {
+			consumed := m.Terms.Idle
+			if at != Idle {
+				if consumed, err = x.oldest(id, l, took, at); err != nil {
+					return 0, err
+				}
+				took++
+			}
+			felts[i] = consumed[0]
+			need.Steps++
+		}
+	}
+	if x.s.fns.SpanInputs == nil {
+		return 0, refuse(CodeInvalid, "%s: this ledger takes no proofs", l.Path)
+	}
+	need.Inputs = x.s.fns.SpanInputs(felts)
+	return took, nil
+}
+
+// oldest returns the transaction at an inbox index, which must be the oldest when so many before it are taken.
+func (x *execution) oldest(id wire.CID, l *Lock, taken uint64, at int64) ([]Felt, error) {
+	m := l.Machine
+	want := m.Head + taken
+	switch {
+	case want == m.Tail:
+		return nil, refuse(CodeConflict, "%s: the runs took transaction %d; the inbox ends before %d", l.Path, at, m.Tail)
+	case uint64(at) != want:
+		return nil, refuse(CodeConflict, "%s: the runs took transaction %d; the oldest then is %d: take them in order", l.Path, at, want)
+	}
+	e := get[InboxEntry](x, inboxKey(id, want))
+	if e == nil {
+		return nil, refuse(CodeNotFound, "%s: transaction %d is not in the inbox", l.Path, at)
+	}
+	return e.Felts, nil
 }
 
 // takeInput removes a transaction from an inbox and gives its sender the room back.

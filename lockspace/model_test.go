@@ -30,15 +30,19 @@ type modelNode struct {
 }
 
 type modelLock struct {
-	machine  bool
-	terms    Terms
-	start    Felt
-	gen      uint64
-	state    LockState
-	holder   AccountID
-	ends     Time
-	t        uint64
-	s        Felt
+	machine bool
+	terms   Terms
+	start   Felt
+	gen     uint64
+	state   LockState
+	holder  AccountID
+	ends    Time
+	freed   Time // since when it is free
+	t       uint64
+	s       Felt
+	// What nodes keep: the newest proof from t0 on, and the whole life to whole; -1 for none.
+	t0       uint64
+	whole    int64
 	consumed uint64
 	inbox    []modelInput
 }
@@ -61,7 +65,7 @@ func (m *model) parent(path string) Code {
 
 func (m *model) lose(path string, delay Duration) {
 	l := m.nodes[path].lock
-	l.state, l.ends = Free, 0
+	l.state, l.ends, l.freed = Free, 0, m.now
 	if delay > 0 {
 		l.state, l.ends = Delayed, m.now+Time(delay)
 	}
@@ -92,6 +96,7 @@ func (m *model) advance(to Time) {
 			if n.lock.ends != 0 {
 				n.lock.ends += Time(gap - OutageAfter)
 			}
+			n.lock.freed += Time(gap - OutageAfter)
 			for i := range n.lock.inbox {
 				if n.lock.inbox[i].deadline != 0 {
 					n.lock.inbox[i].deadline += Time(gap - OutageAfter)
@@ -110,7 +115,7 @@ func (m *model) advance(to Time) {
 	for _, p := range paths {
 		l := m.nodes[p].lock
 		if l.state == Delayed {
-			l.state, l.ends = Free, 0
+			l.state, l.ends, l.freed = Free, 0, to
 		} else {
 			m.lose(p, l.terms.LockDelay)
 		}
@@ -125,12 +130,38 @@ func (m *model) date(l *modelLock) {
 	}
 }
 
-// step says where an honest proof of the next run starts.
+// step says where an honest proof of the next span starts.
 func (l *modelLock) step(fresh bool) (t uint64, s Felt) {
 	if fresh && l.terms.Succession == Restart {
 		return 0, l.start
 	}
 	return l.t, l.s
+}
+
+// wants says whether a proof from t on must come with the whole life to there, and whether it may.
+func (m *model) wants(l *modelLock, t uint64, fresh bool) (must, may bool) {
+	if t == 0 || l.whole == int64(t) {
+		return false, false
+	}
+	late := fresh && m.now >= l.freed+Time(l.terms.Cadence+l.terms.Grace)
+	return l.whole == int64(l.t0) && !late, true
+}
+
+// drawRuns draws runs for a machine and what their inputs felts and inbox transactions are.
+func drawRuns(t *rapid.T, l *modelLock) (runs []Run, felts []Felt, took int) {
+	for range rapid.SampledFrom([]int{1, 1, 2, 3, 7}).Draw(t, "runs") {
+		if l.terms.Inputs == InputNone {
+			runs, felts = append(runs, Run{}), append(felts, Felt{})
+			continue
+		}
+		at, felt := Idle, FeltOf(99)
+		if took < len(l.inbox) && rapid.Bool().Draw(t, "consume") {
+			at, felt = int64(l.consumed)+int64(took), l.inbox[took].felt
+			took++
+		}
+		runs, felts = append(runs, Run{[]int64{at}}), append(felts, felt)
+	}
+	return runs, felts, took
 }
 
 // TestStateMachineAgreesWithModel drives the state machine and the model with the same random operations. After each
@@ -189,8 +220,8 @@ func TestStateMachineAgreesWithModel(t *testing.T) {
 	})
 }
 
-// furnish makes the directories, a file held by alice with an ephemeral file, and two machines, so that a short random
-// schedule comes to the interesting states.
+// furnish makes the directories, a file held by alice with an ephemeral file, and two machines, one of which had a life,
+// so that a short random schedule comes to the interesting states.
 func furnish(t *rapid.T, w *world, m *model) {
 	felt := FeltTerms(w.state.Rules(), FeltOf(99))
 	felt.Grace, felt.Window, felt.InboxMax, felt.LockDelay = 6*Second, 2, 5, Second
@@ -204,14 +235,21 @@ func furnish(t *rapid.T, w *world, m *model) {
 	w.must(alice, w.acquireOp("/p"))
 	ends := w.now + Time(57*Second)
 	w.must(alice, &Put{Path: "/e/x", LivesBy: "/p"})
+	// A predecessor has left a whole life and a proof behind it.
+	if r := w.proven(alice, w.acquireOp("/e/n"), 1, FeltOf(4), nil); r.Code != "" {
+		t.Fatalf("acquire: %+v", r)
+	}
+	w.renewed("/e/n", 1, FeltOf(5))
+	w.must(alice, &Release{Path: "/e/n", Instance: w.lock("/e/n").Instance, Generation: 1})
 	m.advance(w.now)
 	by := id(admin)
 	m.nodes["/d"], m.nodes["/e"] = &modelNode{dir: true, owner: by}, &modelNode{dir: true, owner: by}
 	m.nodes["/p"] = &modelNode{gen: 1, owner: by, lock: &modelLock{gen: 1, state: Held, holder: id(alice), ends: ends,
 		terms: Terms{Cadence: 12 * Second, Grace: 45 * Second, LockDelay: 2 * Second}}}
 	m.nodes["/e/x"] = &modelNode{gen: 1, owner: id(alice), livesBy: "/p"}
-	m.nodes["/d/m"] = &modelNode{gen: 1, owner: by, lock: &modelLock{machine: true, terms: felt, start: FeltOf(3), s: FeltOf(3)}}
-	m.nodes["/e/n"] = &modelNode{gen: 1, owner: by, lock: &modelLock{machine: true, terms: none, start: FeltOf(3), s: FeltOf(3)}}
+	m.nodes["/d/m"] = &modelNode{gen: 1, owner: by, lock: &modelLock{machine: true, terms: felt, start: FeltOf(3), s: FeltOf(3), whole: -1}}
+	m.nodes["/e/n"] = &modelNode{gen: 1, owner: by, lock: &modelLock{machine: true, terms: none, start: FeltOf(3), gen: 1, holder: id(alice),
+		freed: w.now, t0: 1, t: 2, s: FeltOf(5), whole: 1}}
 	compareWithModel(t, w, m, map[string][2]uint64{})
 }
 
@@ -321,7 +359,7 @@ func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string)
 		}
 		code := m.parent(path)
 		if code == "" {
-			m.nodes[path] = &modelNode{gen: 1, owner: who, lock: &modelLock{machine: true, terms: terms, start: FeltOf(3), s: FeltOf(3)}}
+			m.nodes[path] = &modelNode{gen: 1, owner: who, lock: &modelLock{machine: true, terms: terms, start: FeltOf(3), s: FeltOf(3), whole: -1}}
 		}
 		return in, code
 	case "acquire", "renew":
@@ -334,41 +372,64 @@ func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string)
 		}
 		op := &Acquire{Path: path, Instance: instance, Generation: lockGen + 1, Mode: Exclusive, Peer: "peer"}
 		re := &Renew{Path: path, Instance: instance, Generation: lockGen}
-		var verdict *Verdict
-		lied := false
+		var verdict, whole *Verdict
+		var took int
+		var must, may bool
+		lied := Code("")
 		machine := l != nil && l.machine
 		if machine {
-			took, inputs := Idle, []int64(nil)
-			v := Verdict{OK: true, S1: FeltOf(rapid.Uint64().Draw(t, "state"))}
+			runs, felts, n := drawRuns(t, l)
+			took = n
+			v := Verdict{OK: true, S1: FeltOf(rapid.Uint64().Draw(t, "state")), Inputs: testSpanInputs(felts)}
 			v.T0, v.S0 = l.step(fresh)
-			v.T1 = v.T0 + 1
-			if l.terms.Inputs == InputFelt {
-				v.Inputs = FeltOf(99)
-				if len(l.inbox) > 0 && rapid.Bool().Draw(t, "consume") {
-					took, v.Inputs = int64(l.consumed), l.inbox[0].felt
-				}
-				inputs = []int64{took}
-			} else {
+			v.T1 = v.T0 + uint64(len(runs))
+			if l.terms.Inputs == InputNone {
 				v.T1 += uint64(rapid.IntRange(0, 5).Draw(t, "steps"))
 			}
 			lifeGen := lockGen
 			if fresh {
 				lifeGen++
 			}
-			_, v.Key, _ = testProgramKey(w.program)
+			v.Key = testKey(w)
 			v.Life, _ = Life(testChain, path, instance, lifeGen, who)
 			v.Anchor, _ = Anchor(w.state.Sequence(), w.state.ID())
-			switch rapid.IntRange(0, 12).Draw(t, "lie") {
+			// The whole life comes when it is due, mostly.
+			must, may = m.wants(l, v.T0, fresh)
+			attach := must || (may && rapid.Bool().Draw(t, "mend"))
+			if rapid.IntRange(0, 7).Draw(t, "whole") == 0 {
+				attach = !attach
+			}
+			if attach {
+				op.Whole = &Proof{ID: wire.Sum([]byte("whole")), Length: 1, Version: 2}
+				whole = &Verdict{OK: true, Key: v.Key, S0: l.start, T1: v.T0, S1: v.S0}
+			}
+			switch rapid.IntRange(0, 14).Draw(t, "lie") {
 			case 0:
-				v.OK, lied = false, true
+				v.OK, lied = false, CodeProof
 			case 1:
-				v.T0, lied = v.T0+1, true
+				v.T0, lied = v.T0+1, CodeProof
 			case 2:
-				v.Life[3], lied = v.Life[3]+1, true
+				v.Life[3], lied = v.Life[3]+1, CodeProof
+			case 3:
+				v.Inputs[3], lied = v.Inputs[3]+1, CodeProof
+			case 4:
+				if took > 0 {
+					for i := range runs {
+						if len(runs[i].Inputs) == 1 && runs[i].Inputs[0] != Idle {
+							runs[i].Inputs[0]++
+							break
+						}
+					}
+					lied = CodeConflict
+				}
+			case 5, 6:
+				if whole != nil {
+					whole.T1, lied = whole.T1-1, CodeBadWhole
+				}
 			}
 			verdict = &v
-			op.Proof, op.Anchor, op.Runs = aProof(1), w.state.Sequence(), []Run{{inputs}}
-			re.Proof, re.Anchor, re.Runs = op.Proof, op.Anchor, op.Runs
+			op.Proof, op.Anchor, op.Runs = aProof(1), w.state.Sequence(), runs
+			re.Proof, re.Anchor, re.Runs, re.Whole = op.Proof, op.Anchor, op.Runs, op.Whole
 		}
 		var in Input
 		if fresh {
@@ -376,7 +437,7 @@ func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string)
 		} else {
 			in = put(re)
 		}
-		in.Verdict = verdict
+		in.Verdict, in.Whole = verdict, whole
 		switch {
 		case n == nil:
 			return in, CodeNotFound
@@ -395,19 +456,26 @@ func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string)
 		} else if l == nil || l.state != Held || l.holder != who || !sameFile {
 			return in, CodeNotHolder
 		}
-		if lied {
-			return in, CodeProof
+		switch {
+		case must && whole == nil, whole != nil && !may:
+			return in, CodeWhole
+		case lied != "":
+			return in, lied
 		}
 		if l == nil {
 			l = &modelLock{terms: Terms{Cadence: 12 * Second, Grace: 45 * Second, LockDelay: 2 * Second}}
 			n.lock = l
 		}
 		if machine {
-			l.t, l.s = verdict.T1, verdict.S1
-			if inputs := op.Runs[0].Inputs; len(inputs) == 1 && inputs[0] != Idle {
-				l.inbox = l.inbox[1:]
-				l.consumed++
+			switch {
+			case verdict.T0 == 0:
+				l.whole = int64(verdict.T1)
+			case whole != nil:
+				l.whole = int64(verdict.T0)
 			}
+			l.t0, l.t, l.s = verdict.T0, verdict.T1, verdict.S1
+			l.inbox = l.inbox[took:]
+			l.consumed += uint64(took)
 		}
 		if fresh {
 			l.gen, l.holder, l.state = l.gen+1, who, Held
@@ -518,6 +586,13 @@ func compareLock(t *rapid.T, w *world, h Holder, l *modelLock) {
 	if h.Machine.T != l.t || h.Machine.S != l.s {
 		t.Fatalf("%s: clock (%d, %s), the model has (%d, %s)", h.Path, h.Machine.T, h.Machine.S, l.t, l.s)
 	}
+	whole := int64(-1)
+	if h.Machine.Whole != nil {
+		whole = int64(h.Machine.Whole.T)
+	}
+	if whole != l.whole || h.Machine.T0 != l.t0 {
+		t.Fatalf("%s: whole life to %d, newest proof from %d, the model has %d and %d", h.Path, whole, h.Machine.T0, l.whole, l.t0)
+	}
 	inbox, head, err := w.state.Inbox(h.Path, 100)
 	if err != nil || head != l.consumed || len(inbox) != len(l.inbox) {
 		t.Fatalf("%s: inbox of %d from %d, the model has %d from %d: %v", h.Path, len(inbox), head, len(l.inbox), l.consumed, err)
@@ -574,65 +649,6 @@ func checkBlocks(t tester, w *world) {
 	if timers != s.root.Timers {
 		t.Fatalf("%d timers are counted, there are %d", s.root.Timers, timers)
 	}
-}
-
-// Under random schedules of two rivals and the clock, a lock never has two holders: whoever acts under a sequencer that
-// checks is the one holder of its generation, and no generation has two.
-func TestNeverTwoHolders(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		g := testGenesis()
-		for i := range g.Accounts {
-			g.Accounts[i].Quota = Quota{State: 1 << 40, Inbox: 1 << 20, Proofs: maxProofs, Refill: 1}
-		}
-		w := newWorldFrom(t, g)
-		w.machine("/m", FeltOf(0), resumeTerms(w))
-		owners := map[uint64]AccountID{}
-		sequencers := map[AccountID]Sequencer{}
-		for range rapid.IntRange(1, 80).Draw(t, "cuts") {
-			d := rapid.SampledFrom([]Duration{1, Second, 4 * Second, 20 * Second, 60 * Second}).Draw(t, "gap")
-			var in []Input
-			for _, k := range rapid.SliceOfN(rapid.SampledFrom([]ed25519.PrivateKey{alice, bob}), 0, 4).Draw(t, "who") {
-				l := w.lock("/m")
-				v := &Verdict{OK: true, Key: testKey(w), T0: l.Machine.T, S0: l.Machine.S, T1: l.Machine.T + 1, S1: FeltOf(1)}
-				v.Anchor, _ = Anchor(w.state.Sequence(), w.state.ID())
-				switch rapid.IntRange(0, 2).Draw(t, "op") {
-				case 0:
-					v.Life, _ = Life(testChain, "/m", l.Instance, l.Generation+1, id(k))
-					in = append(in, Input{Tx: w.sign(k, w.acquireOp("/m")), Verdict: v})
-				case 1:
-					v.Life, _ = Life(testChain, "/m", l.Instance, l.Generation, id(k))
-					in = append(in, Input{Tx: w.sign(k, w.renewOp("/m")), Verdict: v})
-				case 2:
-					in = append(in, Input{Tx: w.sign(k, &Release{Path: "/m", Instance: l.Instance, Generation: l.Generation})})
-				}
-			}
-			w.cut(d, in...)
-			for _, e := range w.last.Events {
-				if e.Kind == EventAcquired {
-					if o, ok := owners[e.Generation]; ok && o != *e.Account {
-						t.Fatalf("generation %d has two holders", e.Generation)
-					}
-					owners[e.Generation] = *e.Account
-				}
-			}
-			h := w.holder("/m")
-			if h.State == Held {
-				sequencers[h.Account] = h.Sequencer
-			}
-			good := 0
-			for who, q := range sequencers {
-				if w.state.CheckSequencer(q) == nil {
-					good++
-					if h.State != Held || h.Account != who || owners[q.Generation] != who {
-						t.Fatalf("a sequencer of %s checks, the holder is %+v", who, h)
-					}
-				}
-			}
-			if good > 1 || (h.State == Held) != (good == 1) {
-				t.Fatalf("%d sequencers check, the lock is %s", good, h.State)
-			}
-		}
-	})
 }
 
 func testKey(w *world) Digest { _, d, _ := testProgramKey(w.program); return d }

@@ -38,7 +38,7 @@ func (a *AccountID) UnmarshalText(b []byte) error {
 	return err
 }
 
-// Digest is 32 bytes of SHA-256, or a program key: 8 KoalaBear words, 4 bytes big-endian each.
+// Digest is 32 bytes of SHA-256, or a program key or digest of inputs: 8 KoalaBear words, 4 bytes big-endian each.
 type Digest [32]byte
 
 // String returns the digest in hex.

@@ -19,9 +19,9 @@ type Proof struct {
 	Version uint64   `cbor:"version"` // of the proof format
 }
 
-// Run is one run of a machine's program within a proof, and what it took from the inbox.
+// Run is one run of a machine's program within a span, and what it took from the inbox.
 type Run struct {
-	// Inputs has, for each transaction that the run consumed, its inbox index, or Idle.
+	// Inputs has, for each transaction that the run consumed, its inbox index, or Idle; nothing where the machine takes none.
 	Inputs []int64 `cbor:"inputs"`
 }
 
@@ -65,7 +65,9 @@ type CreateMachine struct {
 }
 
 // Acquire takes a free lock for the signer. Generation is the one that it creates: the lock's plus one. A machine lock
-// needs Proof, of at least one transition, with the anchor of that past sequence, and Runs that say what it consumed.
+// needs Proof, a span of at least one transition, with the anchor of that past sequence, and Runs, those that the span is
+// made of. Whole is the whole-life span, from the machine's start to where Proof starts, where one is due; see
+// Machine.WholeDue.
 type Acquire struct {
 	Path       string   `cbor:"path"`
 	Instance   uint64   `cbor:"instance"`
@@ -76,10 +78,11 @@ type Acquire struct {
 	Proof      *Proof   `cbor:"proof,omitempty"`
 	Anchor     uint64   `cbor:"anchor,omitempty"`
 	Runs       []Run    `cbor:"runs,omitempty"`
+	Whole      *Proof   `cbor:"whole,omitempty"`
 }
 
-// Renew prolongs the signer's lease: for a machine by a proof from its last accepted state, for a plain lock by being
-// signed. Addresses replaces the published ones when it is not empty.
+// Renew prolongs the signer's lease: for a machine by a span from its last accepted state, as in Acquire, for a plain lock
+// by being signed. Addresses replaces the published ones when it is not empty.
 type Renew struct {
 	Path       string   `cbor:"path"`
 	Instance   uint64   `cbor:"instance"`
@@ -88,7 +91,21 @@ type Renew struct {
 	Proof      *Proof   `cbor:"proof,omitempty"`
 	Anchor     uint64   `cbor:"anchor,omitempty"`
 	Runs       []Run    `cbor:"runs,omitempty"`
+	Whole      *Proof   `cbor:"whole,omitempty"`
 }
+
+// tick is what an acquire or a renewal says to move a machine's clock.
+type tick struct {
+	path   string
+	proof  *Proof
+	anchor uint64
+	runs   []Run
+	whole  *Proof
+	fresh  bool // it begins a life
+}
+
+func (o *Acquire) tick() tick { return tick{o.Path, o.Proof, o.Anchor, o.Runs, o.Whole, true} }
+func (o *Renew) tick() tick   { return tick{o.Path, o.Proof, o.Anchor, o.Runs, o.Whole, false} }
 
 // Release gives the signer's lock back at once, without a lock-delay.
 type Release struct {
@@ -170,14 +187,14 @@ func (o *Acquire) check() error {
 	if err := checkAddresses(o.Addresses); err != nil {
 		return err
 	}
-	return checkProof(o.Path, o.Proof, o.Anchor, o.Runs)
+	return o.tick().check()
 }
 
 func (o *Renew) check() error {
 	if err := checkAddresses(o.Addresses); err != nil {
 		return err
 	}
-	return checkProof(o.Path, o.Proof, o.Anchor, o.Runs)
+	return o.tick().check()
 }
 
 func (o *Release) check() error { return checkName(o.Path) }
@@ -223,24 +240,35 @@ func checkAddresses(list []string) error {
 	return nil
 }
 
-// checkProof checks the form of what comes with a proof; without one there is nothing else either.
-func checkProof(path string, p *Proof, anchor uint64, runs []Run) error {
-	if p == nil {
-		if anchor != 0 || len(runs) != 0 {
-			return refuse(CodeInvalid, "%s: an anchor and runs belong to a proof, and there is none", path)
+// check checks the form of what comes with a proof; without one there is nothing else either.
+func (t tick) check() error {
+	if t.proof == nil {
+		if t.anchor != 0 || len(t.runs) != 0 || t.whole != nil {
+			return refuse(CodeInvalid, "%s: an anchor, runs and a whole-life span belong to a proof, and there is none", t.path)
 		}
-		return checkName(path)
+		return checkName(t.path)
 	}
-	if p.Length == 0 || p.Length > MaxProof {
-		return refuse(CodeInvalid, "%s: a proof of %d bytes: want 1 to %d", path, p.Length, MaxProof)
-	}
-	if len(runs) == 0 || len(runs) > MaxRuns {
-		return refuse(CodeInvalid, "%s: %d runs: a renewal is one run", path, len(runs))
-	}
-	for _, r := range runs {
-		if len(r.Inputs) > 1 || (len(r.Inputs) == 1 && r.Inputs[0] < Idle) {
-			return refuse(CodeInvalid, "%s: a run's inputs: want at most one, an inbox index or %d for idle", path, Idle)
+	for _, p := range []*Proof{t.proof, t.whole} {
+		if p != nil && (p.Length == 0 || p.Length > MaxProof) {
+			return refuse(CodeInvalid, "%s: a proof of %d bytes: want 1 to %d", t.path, p.Length, MaxProof)
 		}
 	}
-	return checkName(path)
+	if t.whole != nil && t.whole.ID == t.proof.ID {
+		return refuse(CodeInvalid, "%s: the whole-life span ends where the proof starts: it is never the same proof", t.path)
+	}
+	if len(t.runs) == 0 || len(t.runs) > MaxRuns {
+		return refuse(CodeInvalid, "%s: %d runs: want those that the span is made of, 1 to %d", t.path, len(t.runs), MaxRuns)
+	}
+	inputs := 0
+	for _, r := range t.runs {
+		for _, at := range r.Inputs {
+			if at < Idle {
+				return refuse(CodeInvalid, "%s: a run's input %d: want an inbox index, or %d for idle", t.path, at, Idle)
+			}
+		}
+		if inputs += len(r.Inputs); inputs > MaxInputs {
+			return refuse(CodeInvalid, "%s: the runs list more than %d inputs: renew earlier", t.path, MaxInputs)
+		}
+	}
+	return checkName(t.path)
 }

@@ -176,6 +176,7 @@ type Lock struct {
 	Peer       string    `cbor:"peer,omitempty"`  // while held: the holder's libp2p peer id
 	Addresses  []string  `cbor:"addrs,omitempty"` // while held: its multiaddrs
 	Ends       Time      `cbor:"ends,omitempty"`  // held: the lease; delayed: the lock-delay
+	Freed      Time      `cbor:"freed,omitempty"` // free: since when
 	Ephemerals uint64    `cbor:"ephemerals,omitempty"`
 	Sequence   uint64    `cbor:"sequence,omitempty"` // of the last acquire or renewal
 	Machine    *Machine  `cbor:"machine,omitempty"`
@@ -188,15 +189,32 @@ type Machine struct {
 	Start   Felt     `cbor:"start"`
 	Terms   Terms    `cbor:"terms"`
 	// T and S are the clock: the number of transitions and the state last proven; 0 and Start before the first.
-	T     uint64    `cbor:"t"`
-	S     Felt      `cbor:"s"`
-	Proof *wire.CID `cbor:"proof,omitempty"` // the newest accepted proof
+	T uint64 `cbor:"t"`
+	S Felt   `cbor:"s"`
+	// Proof is the newest accepted span, from T0 to T.
+	Proof *wire.CID `cbor:"proof,omitempty"`
+	T0    uint64    `cbor:"t0,omitempty"`
+	// Whole is the newest whole-life span; none before the first proof.
+	Whole *Whole `cbor:"whole,omitempty"`
 	// The inbox holds indexes [Head, Tail); those below Dated carry a deadline. Deadline is the head's, 0 for none.
 	Head     uint64 `cbor:"head"`
 	Tail     uint64 `cbor:"tail"`
 	Dated    uint64 `cbor:"dated"`
 	Deadline Time   `cbor:"deadline,omitempty"`
 }
+
+// Whole names a whole-life span: from a machine's start to T. Nodes keep its bytes until the next takes its place.
+type Whole struct {
+	ID     wire.CID `cbor:"id"`
+	Length uint64   `cbor:"length"`
+	T      uint64   `cbor:"t"`
+}
+
+// WholeDue says whether the next acquire that goes on from (T, S), or renewal, has to bring the span from the start to
+// there. It is due where the ledger names all that it is made of: the whole-life span so far and, from its end on, the newest
+// proof. It is not where that whole-life span reaches T already, as after the first proof of all, which is one itself; and
+// not where the chain is broken, since nobody may be able to make it then.
+func (m *Machine) WholeDue() bool { return m.Whole != nil && m.Whole.T == m.T0 && m.T0 < m.T }
 
 // timer returns when something of the lock ends by itself, or 0.
 func (l *Lock) timer() Time {

@@ -22,6 +22,8 @@ type Block = tree.Block
 type Functions struct {
 	// ProgramKey derives a canonical program's content id and key, or says why it is no such program.
 	ProgramKey func(program []byte) (wire.CID, Digest, error)
+	// SpanInputs digests the inputs felts of a span's runs, at least one, in their order.
+	SpanInputs func(runs []Felt) Digest
 }
 
 // DefaultCache is the memory in bytes that a State's decoded nodes may take.

@@ -182,13 +182,20 @@ func (s *Signed) CheckSignature() error {
 	return nil
 }
 
-// Attachment returns the proof that the transaction names, or nil.
-func (s *Signed) Attachment() *Proof {
+// Attachments returns the proofs that the transaction names: none, one, or that and a whole-life span.
+func (s *Signed) Attachments() []Proof {
+	var t tick
 	switch op := s.Op.(type) {
 	case *Acquire:
-		return op.Proof
+		t = op.tick()
 	case *Renew:
-		return op.Proof
+		t = op.tick()
 	}
-	return nil
+	switch {
+	case t.proof == nil:
+		return nil
+	case t.whole == nil:
+		return []Proof{*t.proof}
+	}
+	return []Proof{*t.proof, *t.whole}
 }

@@ -64,8 +64,26 @@ func testProgramKey(b []byte) (wire.CID, Digest, error) {
 	return wire.Sum(b), sha256.Sum256(b), nil
 }
 
+// testSpanInputs stands for the verifier's: a hash of the felts in their order.
+func testSpanInputs(runs []Felt) Digest {
+	var b []byte
+	for _, f := range runs {
+		b = append(b, f[:]...)
+	}
+	return sha256.Sum256(b)
+}
+
+// inputsOf is the digest of a span whose runs have these inputs felts.
+func inputsOf(felts ...uint64) Digest {
+	runs := make([]Felt, len(felts))
+	for i, f := range felts {
+		runs[i] = FeltOf(f)
+	}
+	return testSpanInputs(runs)
+}
+
 func testConfig(m blockMap) Config {
-	return Config{Blocks: m, Functions: Functions{ProgramKey: testProgramKey}}
+	return Config{Blocks: m, Functions: Functions{ProgramKey: testProgramKey, SpanInputs: testSpanInputs}}
 }
 
 func testGenesis() Genesis {
@@ -125,10 +143,15 @@ func (w *world) sign(k ed25519.PrivateKey, op Op) []byte {
 	return tx
 }
 
-// cut applies inputs, d after the cut before.
+// cut applies inputs, d after the cut before. A whole-life span whose verdict the test does not give is honest.
 func (w *world) cut(d Duration, inputs ...Input) []Receipt {
 	w.t.Helper()
 	w.now += Time(d)
+	for i := range inputs {
+		if s, err := Decode(inputs[i].Tx); err == nil && inputs[i].Whole == nil && len(s.Attachments()) == 2 {
+			inputs[i].Whole = w.wholeLife(tickOf(s.Op).path)
+		}
+	}
 	s, res, err := w.state.Apply(Cut{Sequence: w.state.Sequence() + 1, Time: w.now, Inputs: inputs})
 	if err != nil {
 		w.t.Fatalf("apply: %v", err)
@@ -143,6 +166,23 @@ func (w *world) wait(d Duration) {
 	for ; d > 0; d -= Second {
 		w.cut(min(d, Second))
 	}
+}
+
+func tickOf(op Op) tick {
+	switch o := op.(type) {
+	case *Acquire:
+		return o.tick()
+	case *Renew:
+		return o.tick()
+	}
+	return tick{}
+}
+
+// wholeLife is the true verdict on a machine's whole life as the state has it.
+func (w *world) wholeLife(path string) *Verdict {
+	w.t.Helper()
+	m := w.lock(path).Machine
+	return &Verdict{OK: true, Key: testKey(w), S0: m.Start, T1: m.T, S1: m.S, Inputs: Digest{1}}
 }
 
 // do applies one operation in a cut of its own, a millisecond later.
@@ -212,7 +252,27 @@ func (w *world) machine(path string, start Felt, terms Terms) {
 }
 
 func aProof(n uint64) *Proof {
-	return &Proof{ID: wire.Sum([]byte(fmt.Sprint("proof ", n))), Length: 1000, Version: 1}
+	return &Proof{ID: wire.Sum([]byte(fmt.Sprint("proof ", n))), Length: 1000, Version: 2}
+}
+
+// aWhole names the whole-life span of a machine that is due, nil where none is.
+func aWhole(m *Machine, fresh bool) *Proof {
+	if !m.WholeDue() || (fresh && m.Terms.Succession == Restart) {
+		return nil
+	}
+	return &Proof{ID: wire.Sum([]byte(fmt.Sprint("whole life to ", m.T))), Length: 2000, Version: 2}
+}
+
+// runsOf are runs that took one input each, or one run that takes none.
+func runsOf(inputs ...int64) []Run {
+	if len(inputs) == 0 {
+		return []Run{{}}
+	}
+	var out []Run
+	for _, at := range inputs {
+		out = append(out, Run{Inputs: []int64{at}})
+	}
+	return out
 }
 
 func (w *world) lock(path string) *Lock {
@@ -231,7 +291,7 @@ func (w *world) acquireOp(path string, inputs ...int64) *Acquire {
 	op := &Acquire{Path: path, Instance: l.Instance, Generation: l.Generation + 1, Mode: Exclusive, Peer: "12D3KooWtest",
 		Addresses: []string{"/ip4/10.0.0.1/tcp/4001"}}
 	if l.Machine != nil {
-		op.Proof, op.Anchor, op.Runs = aProof(l.Generation), w.state.Sequence(), []Run{{Inputs: inputs}}
+		op.Proof, op.Anchor, op.Runs, op.Whole = aProof(w.state.Sequence()), w.state.Sequence(), runsOf(inputs...), aWhole(l.Machine, true)
 	}
 	return op
 }
@@ -241,7 +301,7 @@ func (w *world) renewOp(path string, inputs ...int64) *Renew {
 	l := w.lock(path)
 	op := &Renew{Path: path, Instance: l.Instance, Generation: l.Generation}
 	if l.Machine != nil {
-		op.Proof, op.Anchor, op.Runs = aProof(l.Generation), w.state.Sequence(), []Run{{Inputs: inputs}}
+		op.Proof, op.Anchor, op.Runs, op.Whole = aProof(w.state.Sequence()), w.state.Sequence(), runsOf(inputs...), aWhole(l.Machine, false)
 	}
 	return op
 }

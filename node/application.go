@@ -124,11 +124,11 @@ func (a *application) Attachments(tx []byte) []bft.Attachment {
 	if err != nil {
 		return nil
 	}
-	p := s.Attachment()
-	if p == nil {
-		return nil
+	var out []bft.Attachment
+	for _, p := range s.Attachments() {
+		out = append(out, bft.Attachment{ID: p.ID.Digest(), Length: uint32(p.Length)})
 	}
-	return []bft.Attachment{{ID: p.ID.Digest(), Length: uint32(p.Length)}}
+	return out
 }
 
 // Executed implements engine.Application.
@@ -155,7 +155,7 @@ func (a *application) Execute(ctx context.Context, cut engine.Decided) (engine.E
 			return engine.Executed{}, err
 		}
 	}
-	proofs, err := acceptedProofs(next, cut, c.Inputs, res)
+	proofs, err := keptProofs(st, next, cut, c.Inputs, res, false)
 	if err != nil {
 		return engine.Executed{}, err
 	}
@@ -163,7 +163,7 @@ func (a *application) Execute(ctx context.Context, cut engine.Decided) (engine.E
 }
 
 // finish makes an executed cut durable and shows its state.
-func (a *application) finish(cut engine.Decided, next *lockspace.State, res *lockspace.Result, proofs map[wire.CID]proofRecord) (engine.Executed, error) {
+func (a *application) finish(cut engine.Decided, next *lockspace.State, res *lockspace.Result, proofs map[proofKey]*proofRecord) (engine.Executed, error) {
 	if err := a.store.write(executedCut{sequence: uint64(cut.Sequence), time: lockspace.Time(cut.Time), result: res, proofs: proofs}); err != nil {
 		return engine.Executed{}, err
 	}
@@ -178,10 +178,11 @@ func (a *application) finish(cut engine.Decided, next *lockspace.State, res *loc
 	return engine.Executed{StateRoot: res.Root, TicksNeeded: res.TicksNeeded}, nil
 }
 
-// recordedVerdict is the verdict that decided the transaction at a place of a cut.
+// recordedVerdict has the verdicts that decided the transaction at a place of a cut.
 type recordedVerdict struct {
-	Index   uint64            `cbor:"index"`
-	Verdict lockspace.Verdict `cbor:"verdict"`
+	Index   uint64             `cbor:"index"`
+	Verdict lockspace.Verdict  `cbor:"verdict"`
+	Whole   *lockspace.Verdict `cbor:"whole,omitempty"` // on its whole-life span
 }
 
 // Record implements engine.Application: the verdicts of a cut, from its receipts.
@@ -200,14 +201,14 @@ func (a *application) Record(seq bft.Sequence, txs [][]byte) ([]byte, error) {
 			return nil, err
 		}
 		if r.Sequence == uint64(seq) && r.Index == uint64(i) && r.Receipt.Verdict != nil {
-			list = append(list, recordedVerdict{uint64(i), *r.Receipt.Verdict})
+			list = append(list, recordedVerdict{uint64(i), *r.Receipt.Verdict, r.Receipt.Whole})
 		}
 	}
 	return wire.Marshal(list)
 }
 
-// Replay implements engine.Application. The proofs themselves are gone, so none is kept to serve; the next renewal brings
-// one.
+// Replay implements engine.Application. The proofs themselves are gone, so none is kept to serve; the next renewals bring
+// them.
 func (a *application) Replay(_ context.Context, cut engine.Decided, record []byte, root wire.CID) (engine.Executed, error) {
 	var list []recordedVerdict
 	if err := wire.Unmarshal(record, &list); err != nil {
@@ -219,16 +220,22 @@ func (a *application) Replay(_ context.Context, cut engine.Decided, record []byt
 		if list[i].Index >= uint64(len(c.Inputs)) {
 			return engine.Executed{}, fmt.Errorf("record of cut %d: a verdict for transaction %d of %d", cut.Sequence, list[i].Index, len(c.Inputs))
 		}
-		c.Inputs[list[i].Index].Verdict = &list[i].Verdict
+		in := &c.Inputs[list[i].Index]
+		in.Verdict, in.Whole = &list[i].Verdict, list[i].Whole
 	}
-	next, res, err := a.State().Apply(c)
+	st := a.State()
+	next, res, err := st.Apply(c)
 	if err != nil {
 		return engine.Executed{}, fmt.Errorf("record of cut %d: %w", cut.Sequence, err)
 	}
 	if res.Root != root {
 		return engine.Executed{}, fmt.Errorf("record of cut %d: it leads to %s, certified is %s", cut.Sequence, res.Root, root)
 	}
-	return a.finish(cut, next, res, nil)
+	proofs, err := keptProofs(st, next, cut, c.Inputs, res, true)
+	if err != nil {
+		return engine.Executed{}, err
+	}
+	return a.finish(cut, next, res, proofs)
 }
 
 // decodeAll decodes and checks signatures on all cores: both are pure functions of bytes. What fails is left to Apply,
@@ -264,13 +271,13 @@ func (a *application) decodeAll(txs [][]byte, inputs []lockspace.Input) {
 // judge fills in the verdicts: of the transactions that pass every cheap check, or of all.
 func (a *application) judge(ctx context.Context, st *lockspace.State, cut engine.Decided, inputs []lockspace.Input, all bool) error {
 	type job struct {
-		at int
+		to **lockspace.Verdict
 		v  *verdict
 	}
 	var jobs []job
 	for i := range inputs {
 		s := inputs[i].Signed
-		if s == nil || s.Attachment() == nil || inputs[i].Verdict != nil {
+		if s == nil || len(s.Attachments()) == 0 || inputs[i].Verdict != nil {
 			continue
 		}
 		if !all {
@@ -280,61 +287,84 @@ func (a *application) judge(ctx context.Context, st *lockspace.State, cut engine
 				continue
 			}
 		}
-		id := bft.Digest(s.Attachment().ID.Digest())
-		v, err := a.verdicts.start(id, func() ([]byte, error) { return cut.Attachment(id) })
-		if err != nil {
-			return fmt.Errorf("proof %s: %w", s.Attachment().ID, err)
+		for j, p := range s.Attachments() {
+			id := bft.Digest(p.ID.Digest())
+			v, err := a.verdicts.start(id, func() ([]byte, error) { return cut.Attachment(id) })
+			if err != nil {
+				return fmt.Errorf("proof %s: %w", p.ID, err)
+			}
+			to := []**lockspace.Verdict{&inputs[i].Verdict, &inputs[i].Whole}[j]
+			jobs = append(jobs, job{to, v})
 		}
-		jobs = append(jobs, job{i, v})
 	}
 	for _, j := range jobs {
 		v, err := j.v.wait(ctx)
 		if err != nil {
 			return err
 		}
-		inputs[j.at].Verdict = v
+		*j.to = v
 	}
 	return nil
 }
 
-// acceptedProofs collects the proofs that moved a machine's clock, the last one of each lock.
-func acceptedProofs(st *lockspace.State, cut engine.Decided, inputs []lockspace.Input, res *lockspace.Result) (map[wire.CID]proofRecord, error) {
-	var out map[wire.CID]proofRecord
+// keptProofs says what a cut changes in the proofs that are kept to serve: the newest of each lock, and its whole life. A
+// nil record is one to forget: a deleted lock's, or in a replay, which has no bytes, one that another has taken the place of.
+func keptProofs(before, after *lockspace.State, cut engine.Decided, inputs []lockspace.Input, res *lockspace.Result, replay bool) (map[proofKey]*proofRecord, error) {
+	out := map[proofKey]*proofRecord{}
 	for i, in := range inputs {
 		r := &res.Receipts[i]
-		if r.Code != "" || in.Signed == nil || in.Signed.Attachment() == nil || r.Verdict == nil {
+		if r.Code != "" || in.Signed == nil {
 			continue
 		}
-		l, id, err := st.Lock(lockPath(in.Signed.Op))
+		var path string
+		st := after
+		switch o := in.Signed.Op.(type) {
+		case *lockspace.Acquire:
+			path = o.Path
+		case *lockspace.Renew:
+			path = o.Path
+		case *lockspace.Delete:
+			path, st = o.Path, before
+		default:
+			continue
+		}
+		l, id, err := st.Lock(path)
+		if c := lockspace.CodeOf(err); c == lockspace.CodeNotFound || c == lockspace.CodeInvalid {
+			continue // a lock that this cut both made and took away, or a directory
+		}
 		if err != nil {
-			if errors.Is(err, lockspace.ErrNotFound) { // deleted later in the same cut
-				continue
+			return nil, err
+		}
+		newest, whole := proofKey{tableProof, id}, proofKey{tableWhole, id}
+		if r.Verdict == nil {
+			if st == before && l.Machine != nil {
+				out[newest], out[whole] = nil, nil
 			}
-			return nil, err
-		}
-		if l.Machine == nil {
 			continue
 		}
-		p := in.Signed.Attachment()
-		b, err := cut.Attachment(p.ID.Digest())
-		if err != nil {
+		if l.Machine == nil { // a file made anew under the name in the same cut
+			continue
+		}
+		attached := in.Signed.Attachments()
+		keep := func(k proofKey, p lockspace.Proof, v *lockspace.Verdict) error {
+			if out[k] = nil; replay {
+				return nil
+			}
+			b, err := cut.Attachment(p.ID.Digest())
+			out[k] = &proofRecord{ID: p.ID, Program: l.Machine.Program, T0: v.T0, T1: v.T1, Sequence: uint64(cut.Sequence), Proof: b}
+			return err
+		}
+		if err := keep(newest, attached[0], r.Verdict); err != nil {
 			return nil, err
 		}
-		if out == nil {
-			out = map[wire.CID]proofRecord{}
+		switch {
+		case r.Verdict.T0 == 0:
+			out[whole] = out[newest]
+		case r.Whole != nil:
+			if err := keep(whole, attached[1], r.Whole); err != nil {
+				return nil, err
+			}
 		}
-		out[id] = proofRecord{Machine: l.Machine.ID, Program: l.Machine.Program, T0: r.Verdict.T0, T1: r.Verdict.T1, Sequence: uint64(cut.Sequence), Proof: b}
 	}
 	return out, nil
-}
-
-// lockPath returns the path of the lock that an operation with a proof is about.
-func lockPath(op lockspace.Op) string {
-	switch o := op.(type) {
-	case *lockspace.Acquire:
-		return o.Path
-	case *lockspace.Renew:
-		return o.Path
-	}
-	return ""
 }

@@ -51,7 +51,18 @@ func (b backend) Machine(_ context.Context, p api.MachineParams) (*api.Machine, 
 	out := &api.Machine{Lock: l.Path, LockCID: id.String(), Machine: m.ID.String(), Program: m.Program.String(), Key: prog.Key.String(),
 		Start: m.Start.String(), T: api.Clock(m.T), State: m.S.String(), Opening: []string{}, Terms: terms(m.Terms), Held: l.State == lockspace.Held,
 		Instance: l.Instance, Generation: l.Generation, Waiting: m.Tail - m.Head, Sequence: s.Sequence()}
-	ends := api.FromNano(int64(l.Ends) + int64(s.Root().Outage))
+	if m.Proof != nil {
+		out.Proof, out.ProofT0 = m.Proof.String(), api.Clock(m.T0)
+	}
+	if m.Whole != nil {
+		out.WholeLife, out.WholeLifeT = m.Whole.ID.String(), api.Clock(m.Whole.T)
+	}
+	outage := int64(s.Root().Outage)
+	// A new life of a machine that restarts begins a chain of its own.
+	if out.WholeLifeDue = m.WholeDue() && (out.Held || m.Terms.Succession != lockspace.Restart); out.WholeLifeDue && l.Freed != 0 {
+		out.WholeLifeTill = api.FromNano(int64(l.Freed) + int64(m.Terms.Cadence+m.Terms.Grace) + outage)
+	}
+	ends := api.FromNano(int64(l.Ends) + outage)
 	switch l.State {
 	case lockspace.Held:
 		out.Holder, out.LeaseEnd = l.Peer, ends
@@ -73,27 +84,52 @@ func terms(t lockspace.Terms) api.Terms {
 
 // MachineProof implements machine.proof.
 func (b backend) MachineProof(_ context.Context, p api.MachineParams) (*api.MachineProof, error) {
-	s := b.n.app.State()
-	l, id, err := machineLock(s, p.Machine)
-	if err != nil {
-		return nil, err
+	return b.keptProof(p, tableProof, func(m *lockspace.Machine) *wire.CID { return m.Proof })
+}
+
+// WholeLife implements machine.wholeLife.
+func (b backend) WholeLife(_ context.Context, p api.MachineParams) (*api.MachineProof, error) {
+	return b.keptProof(p, tableWhole, func(m *lockspace.Machine) *wire.CID {
+		if m.Whole == nil {
+			return nil
+		}
+		return &m.Whole.ID
+	})
+}
+
+// keptProof serves the proof that a machine's record names. A node that took the verdicts of old cuts from others may not
+// have its bytes.
+func (b backend) keptProof(p api.MachineParams, table byte, named func(*lockspace.Machine) *wire.CID) (*api.MachineProof, error) {
+	for {
+		s := b.n.app.State()
+		l, id, err := machineLock(s, p.Machine)
+		if err != nil {
+			return nil, err
+		}
+		want := named(l.Machine)
+		if want == nil {
+			return nil, api.Errorf(api.CodeNotFound, "%s: no proof was accepted yet", l.Path)
+		}
+		r, err := b.n.store.Proof(proofKey{table, id})
+		if err != nil && !errors.Is(err, errNoRecord) {
+			return nil, err
+		}
+		if r.ID != *want {
+			if b.n.app.State() != s {
+				continue // a cut was executed in between: the store has the next proof already
+			}
+			return nil, api.Errorf(api.CodeGone, "%s: this node does not have the bytes of proof %s: ask another", l.Path, *want)
+		}
+		program, err := s.ProgramBytes(r.Program)
+		if err != nil {
+			return nil, refusal(err)
+		}
+		env, err := b.n.proofs.Envelope(program, r.Proof)
+		if err != nil {
+			return nil, err
+		}
+		return &api.MachineProof{Lock: l.Path, Machine: l.Machine.ID.String(), Proof: r.ID.String(), T0: api.Clock(r.T0), T1: api.Clock(r.T1), Envelope: env, Sequence: r.Sequence}, nil
 	}
-	r, err := b.n.store.Proof(id)
-	if errors.Is(err, errNoRecord) || (err == nil && r.Machine != l.Machine.ID) {
-		return nil, api.Errorf(api.CodeNotFound, "%s: no proof was accepted yet", l.Path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	program, err := s.ProgramBytes(r.Program)
-	if err != nil {
-		return nil, refusal(err)
-	}
-	env, err := b.n.proofs.Envelope(program, r.Proof)
-	if err != nil {
-		return nil, err
-	}
-	return &api.MachineProof{Lock: l.Path, Machine: r.Machine.String(), T0: api.Clock(r.T0), T1: api.Clock(r.T1), Envelope: env, Sequence: r.Sequence}, nil
 }
 
 // Inbox implements machine.inbox.

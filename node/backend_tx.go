@@ -15,7 +15,7 @@ import (
 	"github.com/seed06907907/fatty/node/keyfile"
 )
 
-// maxAttachments bounds what comes with one transaction: a proof, and later a span beside it.
+// maxAttachments bounds what comes with one transaction: a proof, and a whole-life span beside it.
 const maxAttachments = 2
 
 // attachments names what came by its digest.
@@ -34,7 +34,7 @@ func attachments(list [][]byte) (map[bft.Digest][]byte, error) {
 }
 
 // Submit implements tx.submit: what is cheap and certain is checked at once, so that the caller learns of it now and the
-// ledger is not burdened; then a proof's check begins, and the transaction goes into a block.
+// ledger is not burdened; then its proofs' check begins, and the transaction goes into a block.
 func (b backend) Submit(ctx context.Context, p api.SubmitParams) (*api.Submitted, error) {
 	if b.n.readOnly.Load() {
 		return nil, api.Errorf(api.CodeReadOnly, "this node is in read-only mode: hand the transaction to another node")
@@ -58,11 +58,13 @@ func (b backend) Submit(ctx context.Context, p api.SubmitParams) (*api.Submitted
 		}
 		return nil, err
 	}
-	// Only a proof that passes every cheap check now, the author's allowance among them, is worth an early look.
+	// Only what passes every cheap check now, the author's allowance among them, is worth an early look.
 	if need != nil {
-		id := bft.Digest(need.Proof.ID.Digest())
-		if data, ok := files[id]; ok && uint64(len(data)) == need.Proof.Length {
-			b.n.verdicts.early(id, data) // its verdict will be there when the cut is executed
+		for _, p := range tx.Attachments() {
+			id := bft.Digest(p.ID.Digest())
+			if data, ok := files[id]; ok && uint64(len(data)) == p.Length {
+				b.n.verdicts.early(id, data) // its verdict will be there when the cut is executed
+			}
 		}
 	}
 	switch err := b.n.engine.Submit(ctx, p.Transaction, files); {
@@ -83,7 +85,7 @@ func (b backend) Submit(ctx context.Context, p api.SubmitParams) (*api.Submitted
 
 // door refuses what no later state could make right. This node may be a cut or two behind the one that the caller read
 // from, so whatever depends on the state is left to the ledger, whose receipt says it with authority. It returns what the
-// verdict on the transaction's proof must be where every cheap check passes.
+// verdicts on the transaction's proofs must be where every cheap check passes.
 func (b backend) door(tx *lockspace.Signed) (*lockspace.Need, error) {
 	need, err := b.n.app.State().Precheck(tx, lockspace.Time(b.n.opt.Now().UnixNano()))
 	switch lockspace.CodeOf(err) {
@@ -143,7 +145,7 @@ func apiReceipt(r lockspace.Receipt) *api.Receipt {
 	return out
 }
 
-// DryRun implements tx.dryRun: the transaction alone in the next cut, its proof included.
+// DryRun implements tx.dryRun: the transaction alone in the next cut, its proofs included.
 func (b backend) DryRun(ctx context.Context, p api.SubmitParams) (*api.Receipt, error) {
 	tx, err := b.n.app.decode(p.Transaction)
 	if err != nil {
@@ -158,17 +160,23 @@ func (b backend) DryRun(ctx context.Context, p api.SubmitParams) (*api.Receipt, 
 	in := lockspace.Input{Tx: p.Transaction, Signed: tx}
 	need, err := s.Precheck(tx, now)
 	if err == nil && need != nil {
-		id := bft.Digest(need.Proof.ID.Digest())
-		data, ok := files[id]
-		if !ok || uint64(len(data)) != need.Proof.Length {
-			return nil, api.Errorf(api.CodeParams, "the transaction names proof %s, which did not come with it", need.Proof.ID)
+		var asked []*verdict
+		for _, p := range tx.Attachments() {
+			id := bft.Digest(p.ID.Digest())
+			data, ok := files[id]
+			if !ok || uint64(len(data)) != p.Length {
+				return nil, api.Errorf(api.CodeParams, "the transaction names proof %s, which did not come with it", p.ID)
+			}
+			v, err := b.n.verdicts.ask(id, data)
+			if err != nil {
+				return nil, err
+			}
+			asked = append(asked, v)
 		}
-		v, err := b.n.verdicts.ask(id, data)
-		if err != nil {
-			return nil, err
-		}
-		if in.Verdict, err = v.wait(ctx); err != nil {
-			return nil, err
+		for i, to := range []**lockspace.Verdict{&in.Verdict, &in.Whole}[:len(asked)] {
+			if *to, err = asked[i].wait(ctx); err != nil {
+				return nil, err
+			}
 		}
 	} else if err != nil && lockspace.CodeOf(err) == "" {
 		return nil, err

@@ -43,6 +43,7 @@ func fakeProofs() *Proofs {
 			}
 			return wire.Sum(b), lockspace.Digest(wire.Sum(b).Digest()), nil
 		},
+		SpanInputs: spanInputs,
 		Verify: func(b []byte) (v lockspace.Verdict) {
 			if err := wire.Unmarshal(b, &v); err != nil {
 				return lockspace.Verdict{Reason: err.Error()}

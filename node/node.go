@@ -189,7 +189,7 @@ func (n *Node) openState() (err error) {
 		return err
 	}
 	n.verdicts = newVerdicts(n.proofs, c.Proofs.Workers, c.Proofs.CacheSize, n.metrics.verify)
-	cfg := lockspace.Config{Blocks: n.store, Functions: lockspace.Functions{ProgramKey: n.proofs.ProgramKey}}
+	cfg := lockspace.Config{Blocks: n.store, Functions: n.proofs.functions()}
 	n.app, err = openApplication(n.store, n.verdicts, cfg, gen, n.log)
 	if err != nil {
 		return err
@@ -450,11 +450,13 @@ func (n *Node) onExecuted(cut engine.Decided, res *lockspace.Result) {
 	n.metrics.cuts.Inc()
 	n.metrics.transactions.Add(float64(len(cut.Transactions)))
 	for i := range res.Receipts {
-		if v := res.Receipts[i].Verdict; v != nil {
-			if res.Receipts[i].Code == "" {
-				n.metrics.proofs.WithLabelValues("accepted").Inc()
-			} else {
-				n.metrics.proofs.WithLabelValues("refused").Inc()
+		result := "accepted"
+		if res.Receipts[i].Code != "" {
+			result = "refused"
+		}
+		for _, v := range []*lockspace.Verdict{res.Receipts[i].Verdict, res.Receipts[i].Whole} {
+			if v != nil {
+				n.metrics.proofs.WithLabelValues(result).Inc()
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/seed06907907/fatty/internal/wire"
@@ -11,24 +12,14 @@ import (
 
 // verifierProofs is the real proof system with the versions and the level that genesis fixes.
 func verifierProofs(r home.ProofRules) Proofs {
-	// A renewal is a clock: whoever puts more into its output only makes validators work.
-	accept := verifier.Accept{Security: r.SecurityBits, MaxOutput: verifier.ClockFelts}
+	accept := verifier.Accept{Security: r.SecurityBits, Kind: verifier.KindSpan}
 	for _, v := range r.Versions {
 		accept.Versions = append(accept.Versions, uint16(v))
 	}
 	return Proofs{
 		ProgramKey: programKey,
-		Verify: func(proof []byte) lockspace.Verdict {
-			s, err := verifier.Verify(proof, accept)
-			if err != nil {
-				return lockspace.Verdict{Reason: err.Error()}
-			}
-			c, err := s.Clock()
-			if err != nil {
-				return lockspace.Verdict{Reason: err.Error()}
-			}
-			return lockspace.Verdict{OK: true, Key: lockspace.Digest(s.Key), Life: s.Life, Anchor: s.Anchor, T0: c.T0, S0: c.S0, T1: c.T1, S1: c.S1, Inputs: c.Inputs}
-		},
+		SpanInputs: spanInputs,
+		Verify:     func(proof []byte) lockspace.Verdict { return spanVerdict(verifier.Verify(proof, accept)) },
 		Envelope: func(program, proof []byte) ([]byte, error) {
 			p, err := verifier.DecodeProgram(program)
 			if err != nil {
@@ -37,6 +28,30 @@ func verifierProofs(r home.ProofRules) Proofs {
 			return verifier.EncodeEnvelope(p, proof)
 		},
 	}
+}
+
+// spanVerdict is what a verified proof says to the lock space, which takes spans alone.
+func spanVerdict(s verifier.Statement, err error) lockspace.Verdict {
+	const only = "renewals carry span proofs"
+	switch {
+	case errors.Is(err, verifier.ErrFormat), errors.Is(err, verifier.ErrVersion):
+		return lockspace.Verdict{Reason: only + ": " + err.Error()}
+	case err != nil:
+		return lockspace.Verdict{Reason: err.Error()}
+	case s.Kind != verifier.KindSpan || s.Span == nil:
+		return lockspace.Verdict{Reason: only + ", and this is the proof of a run: wrap it"}
+	}
+	return lockspace.Verdict{OK: true, Key: lockspace.Digest(s.Key), Life: s.Life, Anchor: s.Anchor,
+		T0: s.Span.T0, S0: lockspace.Felt(s.Span.S0), T1: s.Span.T1, S1: lockspace.Felt(s.Span.S1), Inputs: lockspace.Digest(s.Span.Inputs)}
+}
+
+// spanInputs is the verifier's digest of what a span's runs consumed.
+func spanInputs(runs []lockspace.Felt) lockspace.Digest {
+	list := make([]verifier.Felt, len(runs))
+	for i, f := range runs {
+		list[i] = verifier.Felt(f)
+	}
+	return lockspace.Digest(verifier.SpanInputs(list))
 }
 
 // programKey names a canonical program. A panic, which would be a bug of the verifier, refuses the program on every replica

@@ -140,6 +140,7 @@ func FuzzBackend(f *testing.F) {
 		ask(t, ctx, raw, b.CheckSequencer)
 		ask(t, ctx, raw, b.Machine)
 		ask(t, ctx, raw, b.MachineProof)
+		ask(t, ctx, raw, b.WholeLife)
 		ask(t, ctx, raw, b.Inbox)
 		ask(t, ctx, raw, b.Submit)
 		ask(t, ctx, raw, b.DryRun)

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"log/slog"
 	"testing"
 
@@ -21,9 +22,20 @@ func TestReplayWithoutProofs(t *testing.T) {
 	w.create(0)
 	w.acquire(0, 1)
 	lie := w.renew(0, 1, func(v *lockspace.Verdict) { v.S0 = lockspace.FeltOf(99) })
+	if r := w.renew(0, 1, nil); lie.OK || !r.OK {
+		t.Fatalf("%+v, %+v", lie, r)
+	}
+	// From here on there are two verdicts: both good, and one bad.
+	if r := w.renew(0, 1, nil); !r.OK {
+		t.Fatalf("%+v", r)
+	}
+	tx, files := w.renewal(0, 1, nil, func(v *lockspace.Verdict) { v.S1 = lockspace.FeltOf(99) })
+	if r, err := c.try(0, tx, files...); err != nil || r.Code != string(lockspace.CodeBadWhole) {
+		t.Fatalf("%+v, %v", r, err)
+	}
 	good := w.renew(0, 1, nil)
-	if lie.OK || !good.OK {
-		t.Fatalf("%+v, %+v", lie, good)
+	if !good.OK {
+		t.Fatalf("%+v", good)
 	}
 
 	st, err := openStoreOn(storage.NewMemStorage(), "", 1, 100, n.chain)
@@ -36,7 +48,7 @@ func TestReplayWithoutProofs(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The second application has no verdicts to ask for: it must not need any.
-	cfg := lockspace.Config{Blocks: st, Functions: lockspace.Functions{ProgramKey: n.proofs.ProgramKey}}
+	cfg := lockspace.Config{Blocks: st, Functions: n.proofs.functions()}
 	late, err := openApplication(st, nil, cfg, gen, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +92,19 @@ func TestReplayWithoutProofs(t *testing.T) {
 			t.Fatalf("cut %d: %v", seq, err)
 		}
 	}
+	// Its state names both proofs, and it has the bytes of neither.
+	l, id, err := late.State().Lock(w.path)
+	if err != nil || l.Machine.Whole.T != 30 || !l.Machine.WholeDue() {
+		t.Fatalf("%+v, %v", l, err)
+	}
+	for _, table := range []byte{tableProof, tableWhole} {
+		if _, err := st.Proof(proofKey{table, id}); !errors.Is(err, errNoRecord) {
+			t.Errorf("table %c: %v", table, err)
+		}
+		if r, err := n.store.Proof(proofKey{table, id}); err != nil || len(r.Proof) == 0 {
+			t.Errorf("the one that had them, table %c: %+v, %v", table, r, err)
+		}
+	}
 	if r, err := n.app.Record(bft.Sequence(good.Sequence)+1000, nil); err != nil || r != nil {
 		t.Errorf("a record of the future: %x, %v", r, err)
 	}
@@ -112,6 +137,13 @@ func lies(t *testing.T, record []byte) map[string][]byte {
 	change("a verdict of another place", func(r *recordedVerdict) { r.Index += 1 << 40 })
 	if list[0].Verdict.S0 == lockspace.FeltOf(99) {
 		return out // it is refused whatever else it says, so another lie about it is the truth to the ledger
+	}
+	if v := list[0].Whole; v != nil {
+		change("no verdict on the whole life", func(r *recordedVerdict) { r.Whole = nil })
+		if v.S1 == lockspace.FeltOf(99) {
+			return out // as above
+		}
+		change("another whole life", func(r *recordedVerdict) { w := *v; w.T1++; r.Whole = &w })
 	}
 	change("a verdict turned round", func(r *recordedVerdict) { r.Verdict.OK = !r.Verdict.OK })
 	change("another state", func(r *recordedVerdict) { r.Verdict.S1 = lockspace.FeltOf(12345) })

@@ -16,6 +16,7 @@ import (
 	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/node/api"
 	"github.com/seed06907907/fatty/node/keyfile"
+	"github.com/seed06907907/fatty/verifier"
 )
 
 // machineWorld is a machine lock whose proofs are verdicts.
@@ -60,7 +61,7 @@ func (w *machineWorld) proof(i int, generation uint64, spoil func(*lockspace.Ver
 		c.t.Fatal(err)
 	}
 	v := lockspace.Verdict{OK: true, Key: lockspace.Digest(wire.Sum(w.program).Digest()), Life: life, Anchor: at,
-		T0: l.Machine.T, S0: l.Machine.S, T1: l.Machine.T + 10, S1: lockspace.FeltOf(l.Machine.T + 11)}
+		T0: l.Machine.T, S0: l.Machine.S, T1: l.Machine.T + 10, S1: lockspace.FeltOf(l.Machine.T + 11), Inputs: spanInputs(make([]lockspace.Felt, len(threeRuns)))}
 	if spoil != nil {
 		spoil(&v)
 	}
@@ -68,38 +69,69 @@ func (w *machineWorld) proof(i int, generation uint64, spoil func(*lockspace.Ver
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return &lockspace.Proof{ID: wire.Sum(file), Length: uint64(len(file)), Version: 1}, s.Sequence(), file
+	return named(file), s.Sequence(), file
+}
+
+func named(file []byte) *lockspace.Proof {
+	return &lockspace.Proof{ID: wire.Sum(file), Length: uint64(len(file)), Version: verifier.ProofVersion}
+}
+
+// threeRuns are what each span here is made of.
+var threeRuns = make([]lockspace.Run, 3)
+
+// whole makes the whole-life span that is due, changed by spoil, or none.
+func (w *machineWorld) whole(i int, spoil func(*lockspace.Verdict)) (p *lockspace.Proof, files [][]byte) {
+	w.c.t.Helper()
+	l, _, err := w.c.nodes[i].app.State().Lock(w.path)
+	if err != nil {
+		w.c.t.Fatal(err)
+	}
+	m := l.Machine
+	if !m.WholeDue() {
+		return nil, nil
+	}
+	v := lockspace.Verdict{OK: true, Key: lockspace.Digest(wire.Sum(w.program).Digest()), S0: m.Start, T1: m.T, S1: m.S}
+	if spoil != nil {
+		spoil(&v)
+	}
+	file, err := wire.Marshal(v)
+	if err != nil {
+		w.c.t.Fatal(err)
+	}
+	return named(file), [][]byte{file}
 }
 
 func (w *machineWorld) acquire(i int, generation uint64) *api.Receipt {
 	w.c.t.Helper()
 	p, anchor, file := w.proof(i, generation, nil)
+	whole, files := w.whole(i, nil)
 	l, _, err := w.c.nodes[i].app.State().Lock(w.path)
 	if err != nil {
 		w.c.t.Fatal(err)
 	}
 	return w.c.do(i, &lockspace.Acquire{Path: w.path, Instance: l.Instance, Generation: generation, Mode: lockspace.Exclusive, Peer: "12D3KooWholder",
-		Addresses: []string{"/ip4/192.0.2.1/tcp/1"}, Proof: p, Anchor: anchor, Runs: []lockspace.Run{{}}}, file)
+		Addresses: []string{"/ip4/192.0.2.1/tcp/1"}, Proof: p, Anchor: anchor, Runs: threeRuns, Whole: whole}, append(files, file)...)
 }
 
 func (w *machineWorld) renew(i int, generation uint64, spoil func(*lockspace.Verdict)) *api.Receipt {
 	w.c.t.Helper()
-	tx, file := w.renewal(i, generation, spoil)
-	r, err := w.c.try(i, tx, file)
+	tx, files := w.renewal(i, generation, spoil, nil)
+	r, err := w.c.try(i, tx, files...)
 	if err != nil {
 		w.c.t.Fatal(err)
 	}
 	return r
 }
 
-func (w *machineWorld) renewal(i int, generation uint64, spoil func(*lockspace.Verdict)) (tx, file []byte) {
+func (w *machineWorld) renewal(i int, generation uint64, spoil, spoilWhole func(*lockspace.Verdict)) (tx []byte, files [][]byte) {
 	w.c.t.Helper()
 	p, anchor, file := w.proof(i, generation, spoil)
+	whole, files := w.whole(i, spoilWhole)
 	l, _, err := w.c.nodes[i].app.State().Lock(w.path)
 	if err != nil {
 		w.c.t.Fatal(err)
 	}
-	return w.c.sign(&lockspace.Renew{Path: w.path, Instance: l.Instance, Generation: generation, Proof: p, Anchor: anchor, Runs: []lockspace.Run{{}}}), file
+	return w.c.sign(&lockspace.Renew{Path: w.path, Instance: l.Instance, Generation: generation, Proof: p, Anchor: anchor, Runs: threeRuns, Whole: whole}), append(files, file)
 }
 
 func newMachineWorld(c *cell) *machineWorld {
@@ -151,9 +183,10 @@ func TestMachineOverRPC(t *testing.T) {
 		"a stale anchor":  func(v *lockspace.Verdict) { v.Anchor[0] ^= 1 },
 		"another's life":  func(v *lockspace.Verdict) { v.Life[0] ^= 1 },
 		"a clock behind":  func(v *lockspace.Verdict) { v.T1 = v.T0 },
+		"other inputs":    func(v *lockspace.Verdict) { v.Inputs[0] ^= 1 },
 	} {
-		tx, file := w.renewal(0, 1, spoil)
-		r, err := backend{c.nodes[0]}.DryRun(ctx, api.SubmitParams{Transaction: tx, Attachments: [][]byte{file}})
+		tx, files := w.renewal(0, 1, spoil, nil)
+		r, err := backend{c.nodes[0]}.DryRun(ctx, api.SubmitParams{Transaction: tx, Attachments: files})
 		if err != nil || r.OK || r.Code != string(lockspace.CodeProof) {
 			t.Errorf("%s: %+v %v", what, r, err)
 		}
@@ -215,8 +248,37 @@ func TestMachineOverRPC(t *testing.T) {
 		t.Fatalf("%+v %v", m, err)
 	}
 	p, err := cl.MachineProof(ctx, h.Machine)
-	if err != nil || p.T0 != 10 || p.T1 != 20 || !bytes.HasPrefix(p.Envelope, w.program) {
+	if err != nil || p.T0 != 10 || p.T1 != 20 || p.Proof != m.Proof || m.ProofT0 != 10 || !bytes.HasPrefix(p.Envelope, w.program) {
 		t.Fatalf("%+v %v", p, err)
+	}
+	// The first proof is the whole life so far; from now on each renewal brings one, and a false one renews nothing.
+	p, err = cl.WholeLife(ctx, h.Machine)
+	if err != nil || p.T0 != 0 || p.T1 != 10 || p.Proof != m.WholeLife || m.WholeLifeT != 10 || !m.WholeLifeDue {
+		t.Fatalf("%+v %v, the machine is %+v", p, err, m)
+	}
+	tx, files := w.renewal(0, 1, nil, func(v *lockspace.Verdict) { v.T0 = 1 })
+	if r, err := (backend{c.nodes[0]}).DryRun(ctx, api.SubmitParams{Transaction: tx, Attachments: files}); err != nil || r.Code != string(lockspace.CodeBadWhole) {
+		t.Errorf("a false whole life: %+v %v", r, err)
+	}
+	if _, err := (backend{c.nodes[0]}).DryRun(ctx, api.SubmitParams{Transaction: tx, Attachments: files[1:]}); api.CodeOf(err) != api.CodeParams {
+		t.Errorf("a whole life that did not come: %v", err)
+	}
+	if r, err := c.try(1, tx, files...); err != nil || r.Code != string(lockspace.CodeBadWhole) {
+		t.Errorf("a false whole life: %+v %v", r, err)
+	}
+	if renewed = w.renew(1, 1, nil); !renewed.OK {
+		t.Fatalf("%+v", renewed)
+	}
+	c.settle(renewed.Sequence)
+	m, err = cl.Machine(ctx, w.path)
+	if err != nil || m.WholeLifeT != 20 || m.T != 30 {
+		t.Fatalf("%+v %v", m, err)
+	}
+	for i := range 4 {
+		p, err := backend{c.nodes[i]}.WholeLife(ctx, api.MachineParams{Machine: w.path})
+		if err != nil || p.T0 != 0 || p.T1 != 20 || p.Proof != m.WholeLife || !bytes.HasPrefix(p.Envelope, w.program) {
+			t.Errorf("node %d: %+v %v", i, p, err)
+		}
 	}
 	if f, err := cl.Find(ctx, h.Program); err != nil || f.Kind != "program" || len(f.Holders) != 1 {
 		t.Fatalf("%+v %v", f, err)
@@ -249,7 +311,7 @@ func TestMachineOverRPC(t *testing.T) {
 	}
 	c.settle(again.Sequence)
 	if s := c.nodes[3].app.State(); true {
-		if h, err := s.Holder(w.path); err != nil || h.Machine.T != 30 || h.Generation != 2 {
+		if h, err := s.Holder(w.path); err != nil || h.Machine.T != 40 || h.Machine.Whole.T != 30 || h.Generation != 2 {
 			t.Errorf("%+v %v", h, err)
 		}
 	}

@@ -25,6 +25,7 @@ import (
 //	p  lock digest   proofRecord: the newest accepted proof
 //	q  sequence      cutRecord: what a sequence gave
 //	r  tx digest     receiptRecord
+//	w  lock digest   proofRecord: the newest whole-life span
 const (
 	tableBlock   = 'b'
 	tableDropped = 'd'
@@ -33,6 +34,7 @@ const (
 	tableProof   = 'p'
 	tableCut     = 'q'
 	tableReceipt = 'r'
+	tableWhole   = 'w'
 )
 
 // headRecord is the newest executed place.
@@ -58,9 +60,16 @@ type receiptRecord struct {
 	Index    uint64            `cbor:"index"`
 }
 
-// proofRecord is the newest accepted proof of the machine under a lock.
+// proofKey names a proof that is kept: the table, and the lock.
+type proofKey struct {
+	table byte
+	lock  wire.CID
+}
+
+// proofRecord is an accepted proof of the machine under a lock. The state names the one that counts, by ID: after a replay
+// from verdicts the bytes at hand may be older.
 type proofRecord struct {
-	Machine  wire.CID `cbor:"machine"`
+	ID       wire.CID `cbor:"id"`
 	Program  wire.CID `cbor:"program"`
 	T0       uint64   `cbor:"t0"`
 	T1       uint64   `cbor:"t1"`
@@ -182,7 +191,7 @@ type executedCut struct {
 	sequence uint64
 	time     lockspace.Time
 	result   *lockspace.Result
-	proofs   map[wire.CID]proofRecord // by lock
+	proofs   map[proofKey]*proofRecord // nil: to forget
 }
 
 // write makes a cut durable.
@@ -226,8 +235,11 @@ func (s *store) write(c executedCut) error {
 			return err
 		}
 	}
-	for lock, p := range c.proofs {
-		if err := put(digestKey(tableProof, lock), p); err != nil {
+	for k, p := range c.proofs {
+		key := digestKey(k.table, k.lock)
+		if p == nil {
+			b.Delete(key)
+		} else if err := put(key, p); err != nil {
 			return err
 		}
 	}
@@ -311,9 +323,9 @@ func (s *store) Receipt(id wire.CID) (r receiptRecord, err error) {
 	return r, s.record(digestKey(tableReceipt, id), &r)
 }
 
-// Proof returns the newest accepted proof under a lock.
-func (s *store) Proof(lock wire.CID) (p proofRecord, err error) {
-	return p, s.record(digestKey(tableProof, lock), &p)
+// Proof returns a proof that is kept.
+func (s *store) Proof(k proofKey) (p proofRecord, err error) {
+	return p, s.record(digestKey(k.table, k.lock), &p)
 }
 
 // size returns the approximate bytes on disk.

@@ -15,14 +15,21 @@ import (
 	"github.com/seed06907907/fatty/lockspace"
 )
 
-// Proofs is what the node asks of the proof system: two pure functions of bytes, their versions fixed in genesis.
+// Proofs is what the node asks of the proof system: pure functions, their versions fixed in genesis.
 type Proofs struct {
 	// ProgramKey derives a canonical program's content id and key.
 	ProgramKey func(program []byte) (wire.CID, lockspace.Digest, error)
-	// Verify checks a proof without envelope and says what it is of; a bad one gives a verdict that is not OK.
+	// SpanInputs digests the inputs felts of a span's runs.
+	SpanInputs func(runs []lockspace.Felt) lockspace.Digest
+	// Verify checks a span proof without envelope and says what it is of; a bad one gives a verdict that is not OK.
 	Verify func(proof []byte) lockspace.Verdict
 	// Envelope makes a proof file of a canonical program and a proof's bytes.
 	Envelope func(program, proof []byte) ([]byte, error)
+}
+
+// functions are those that the lock space calls itself.
+func (p Proofs) functions() lockspace.Functions {
+	return lockspace.Functions{ProgramKey: p.ProgramKey, SpanInputs: p.SpanInputs}
 }
 
 // verdicts checks each proof once, a bounded number at a time, on threads of low priority, so that agreement never waits

@@ -6,7 +6,7 @@ import (
 )
 
 // Version1 is the version of this interface; it grows by adding only.
-const Version1 = "1.0.0"
+const Version1 = "1.1.0"
 
 // Method describes one call. The server registers exactly these and the OpenRPC document lists exactly these.
 type Method struct {
@@ -48,7 +48,8 @@ var Methods = []Method{
 	method[WatchParams, Subscription]("lock.watch", "Events under a path from a number on, as notifications lock.event; over WebSocket.").stream(),
 	method[SequencerParams, SequencerCheck]("lock.checkSequencer", "Whether a sequencer is still good."),
 	method[MachineParams, Machine]("machine.get", "A machine by its CID or its lock's path."),
-	method[MachineParams, MachineProof]("machine.proof", "A machine's newest accepted proof."),
+	method[MachineParams, MachineProof]("machine.proof", "A machine's newest accepted proof, as a proof file."),
+	method[MachineParams, MachineProof]("machine.wholeLife", "A machine's whole life so far as one proof, from its start, as a proof file."),
 	method[InboxParams, Inbox]("machine.inbox", "The transactions that wait for a machine."),
 	method[FindParams, Found]("machine.find", "Who provides a program, a machine or a lock: DHT records checked against the lock space."),
 	method[SubmitParams, Submitted]("tx.submit", "Hands in a signed transaction with the attachments that it names.").large(),

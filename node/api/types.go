@@ -160,7 +160,17 @@ type Machine struct {
 	Instance   uint64   `json:"instance"`
 	Generation uint64   `json:"generation"`
 	Waiting    uint64   `json:"waiting"` // transactions in the inbox
-	Sequence   uint64   `json:"sequence"`
+	// The newest accepted proof and where it starts, and the newest whole-life span, from t = 0, and where it ends: CIDs of
+	// the bytes without envelope. Empty: none yet.
+	Proof      string `json:"proof,omitempty"`
+	ProofT0    Clock  `json:"proof_t0"`
+	WholeLife  string `json:"whole_life,omitempty"`
+	WholeLifeT Clock  `json:"whole_life_t"`
+	// WholeLifeDue says that the next acquire or renewal must bring the whole-life span to t: the one named here merged with
+	// the newest proof. WholeLifeTill, while the lock is free, is when an acquire may do without and break the chain.
+	WholeLifeDue  bool   `json:"whole_life_due"`
+	WholeLifeTill Time   `json:"whole_life_till"`
+	Sequence      uint64 `json:"sequence"`
 }
 
 // Terms are a machine lock's terms.
@@ -175,14 +185,15 @@ type Terms struct {
 	LockDelay   float64  `json:"lock_delay"`
 }
 
-// MachineProof is the newest span or run proof that the node keeps of a machine.
+// MachineProof is a span proof that the node keeps of a machine: the newest one, or the whole-life span.
 type MachineProof struct {
 	Lock     string `json:"lock"`
 	Machine  string `json:"machine"`
+	Proof    string `json:"proof"` // CID of the bytes without envelope, as transactions and machine.get name it
 	T0       Clock  `json:"t0"`
 	T1       Clock  `json:"t1"`
 	Envelope []byte `json:"envelope"` // a proof file as `fatty verify` reads it
-	Sequence uint64 `json:"sequence"`
+	Sequence uint64 `json:"sequence"` // in which it was accepted
 }
 
 // InboxParams asks for waiting transactions.

@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/seed06907907/fatty/node/keyfile"
+	"github.com/seed06907907/fatty/verifier"
 )
 
 // Bounds of a genesis file.
@@ -75,7 +76,7 @@ func DefaultGenesis(chain string) Genesis {
 	return Genesis{
 		Chain: chain, Validators: []GenesisValidator{}, Accounts: []GenesisAccount{},
 		Lease:     LeaseRules{Cadence: 12, Grace: 45, LockDelay: 2},
-		Proofs:    ProofRules{Versions: []uint32{1}, SecurityBits: 100},
+		Proofs:    ProofRules{Versions: []uint32{verifier.ProofVersion}, SecurityBits: 100},
 		Agreement: AgreementRules{Ahead: 0.5, Behind: 2, IdleCut: 1, ViewTimeout: 2},
 	}
 }

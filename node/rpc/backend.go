@@ -22,6 +22,7 @@ type Backend interface {
 
 	Machine(context.Context, api.MachineParams) (*api.Machine, error)
 	MachineProof(context.Context, api.MachineParams) (*api.MachineProof, error)
+	WholeLife(context.Context, api.MachineParams) (*api.MachineProof, error)
 	Inbox(context.Context, api.InboxParams) (*api.Inbox, error)
 	Find(context.Context, api.FindParams) (*api.Found, error)
 

@@ -57,6 +57,10 @@ func (v machineService) Proof(ctx context.Context, p jsonrpc.RawParams) (*api.Ma
 	return call(ctx, v.s, "machine.proof", p, v.s.backend.MachineProof)
 }
 
+func (v machineService) WholeLife(ctx context.Context, p jsonrpc.RawParams) (*api.MachineProof, error) {
+	return call(ctx, v.s, "machine.wholeLife", p, v.s.backend.WholeLife)
+}
+
 func (v machineService) Inbox(ctx context.Context, p jsonrpc.RawParams) (*api.Inbox, error) {
 	return call(ctx, v.s, "machine.inbox", p, v.s.backend.Inbox)
 }
