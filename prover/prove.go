@@ -79,6 +79,7 @@ type Prover struct {
 	program      *stark.Fixed
 	programKey   verifier.Key
 	programSize  int
+	circuits     map[circuitID]*stark.Fixed
 }
 
 // Prove is Prover.Prove for a single proof.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/seed06907907/fatty/verifier/cairo"
 	"github.com/seed06907907/fatty/verifier/field"
+	"github.com/seed06907907/fatty/verifier/hash"
+	"github.com/seed06907907/fatty/verifier/recursion"
 	"github.com/seed06907907/fatty/verifier/stark"
 )
 
@@ -36,6 +38,8 @@ var (
 	ErrFormat = errors.New("not a proof of a known form")
 	// ErrVersion is wrapped for a proof of a version, parameter set or length of output that the caller does not accept.
 	ErrVersion = errors.New("the proof's version, parameters or length of output are not accepted here")
+	// ErrKind is wrapped for a run proof where a span proof is wanted, and the other way round.
+	ErrKind = errors.New("it is a proof of another kind")
 	// ErrInvalid is wrapped for a well-formed proof that does not hold.
 	ErrInvalid = errors.New("the proof does not hold")
 )
@@ -77,7 +81,7 @@ type Accept struct {
 	MaxOutput int
 }
 
-func (a Accept) check(version uint16, set parameterSet) error {
+func (a Accept) check(version uint16, security int) error {
 	ok := len(a.Versions) == 0 && version == ProofVersion
 	for _, v := range a.Versions {
 		ok = ok || v == version
@@ -85,8 +89,8 @@ func (a Accept) check(version uint16, set parameterSet) error {
 	if !ok || version != ProofVersion {
 		return fmt.Errorf("version %d: %w", version, ErrVersion)
 	}
-	if want := max(a.Security, Security100); set.security < want {
-		return fmt.Errorf("parameters of %d bits, at least %d asked: %w", set.security, want, ErrVersion)
+	if want := max(a.Security, Security100); security < want {
+		return fmt.Errorf("parameters of %d bits, at least %d asked: %w", security, want, ErrVersion)
 	}
 	return nil
 }
@@ -140,24 +144,19 @@ func (h *Head) Instance() (*stark.Instance, error) {
 	inst := &stark.Instance{Set: set, Params: params, LogHeights: h.LogHeights, Scalars: h.Public.Scalars(),
 		Preprocessed: preprocessedRoots[at], Program: h.program.roots[at], ProgramLogHeight: h.program.logHeight,
 		PublicSum: h.Public.PublicSum}
-	num := func(vs ...uint64) {
-		for _, v := range vs {
-			inst.Public = append(inst.Public, field.New(v))
-		}
-	}
-	num(ProofVersion, uint64(h.set.id), coreSet)
-	for _, d := range [][32]byte{h.Life, h.Anchor} {
-		for i := 0; i < len(d); i += 2 {
-			num(uint64(d[i])<<8 | uint64(d[i+1]))
-		}
-	}
+	inst.Public = append(h.set.head(), h.Public.Words()...)
 	key, err := wordsOf(h.program.Key())
 	if err != nil {
 		return nil, err
 	}
-	inst.Public = append(inst.Public, key[:]...)
-	inst.Public = append(inst.Public, h.Public.Words()...)
+	life, anchor := recursion.Words(h.Life), recursion.Words(h.Anchor)
+	inst.PublicDigests = []hash.Digest{life[0], life[1], anchor[0], anchor[1], key}
 	return inst, nil
+}
+
+// head are the first words of a run's statement.
+func (s *parameterSet) head() []field.Element {
+	return []field.Element{field.New(ProofVersion), field.New(uint64(s.id)), field.New(coreSet)}
 }
 
 // Encode writes a whole proof.
@@ -195,7 +194,7 @@ func decodeHead(b []byte, accept Accept) (*Head, []byte, error) {
 	if h.set.id == 0 || components != coreSet {
 		return nil, nil, fmt.Errorf("parameter set %d, component set %d: %w", setID, components, ErrVersion)
 	}
-	if err := accept.check(version, h.set); err != nil {
+	if err := accept.check(version, h.set.security); err != nil {
 		return nil, nil, err
 	}
 	r = r[4:]
@@ -221,9 +220,19 @@ func decodeHead(b []byte, accept Accept) (*Head, []byte, error) {
 	return h, r[n:], nil
 }
 
-// Verify checks a run proof and returns what it says. It is a pure function of the bytes, of accept, and of constants of
+// Verify checks a run or span proof and returns what it says. It is a pure function of the bytes, of accept, and of constants of
 // this package; it takes tens of milliseconds and memory in proportion to the bytes.
 func Verify(proof []byte, accept Accept) (Statement, error) {
+	kind := KindRun
+	if isSpan(proof) {
+		kind = KindSpan
+	}
+	if accept.Kind != "" && accept.Kind != kind {
+		return Statement{}, fmt.Errorf("a proof of a %s, where one of a %s is wanted: %w", kind, accept.Kind, ErrKind)
+	}
+	if kind == KindSpan {
+		return verifySpan(proof, accept)
+	}
 	h, tail, err := decodeHead(proof, accept)
 	if err != nil {
 		return Statement{}, err

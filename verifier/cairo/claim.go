@@ -224,8 +224,8 @@ func (Native) NonZero(x field.Ext) field.Ext {
 	return field.One()
 }
 
-// claim is the public data as values. Segments must be as many as builtins.
-func (d *PublicData) claim() *Claim[field.Ext] {
+// Claim is the public data as values. Segments must be as many as builtins.
+func (d *PublicData) Claim() *Claim[field.Ext] {
 	num := func(v uint32) field.Ext { return field.FromBase(element(v)) }
 	c := &Claim[field.Ext]{InitialAP: num(d.InitialAP), FinalAP: num(d.FinalAP), FrameID: num(d.FrameID), ReturnID: num(d.ReturnID)}
 	at := 0

@@ -158,7 +158,7 @@ func (d *PublicData) Check(logHeights []int) error {
 		}
 	}
 	ar, failed := stark.NewNative()
-	c := d.claim()
+	c := d.Claim()
 	heights := make([]stark.Height[field.Ext], len(logHeights))
 	for i, k := range logHeights {
 		heights[i] = stark.HeightOf(MaxLogHeight, k)
@@ -184,7 +184,7 @@ func (d *PublicData) addresses() []uint32 {
 func (d *PublicData) Scalars() [][]air.Element {
 	ar, _ := stark.NewNative()
 	var out [][]air.Element
-	for _, scalars := range d.claim().Scalars(Native{ar}) {
+	for _, scalars := range d.Claim().Scalars(Native{ar}) {
 		words := make([]air.Element, len(scalars))
 		for i, x := range scalars {
 			words[i] = x.B0.A0
@@ -200,7 +200,7 @@ func (d *PublicData) lookupCount() int { return 2 + 2*(2+2*Slots+len(d.Output)) 
 // Lookups returns the public data's lookups, for oracles. Check must have passed.
 func (d *PublicData) Lookups() (out []air.PublicLookup) {
 	ar, _ := stark.NewNative()
-	for _, l := range d.claim().lookups(Native{ar}) {
+	for _, l := range d.Claim().lookups(Native{ar}) {
 		if l.on.IsZero() {
 			continue
 		}
@@ -216,7 +216,7 @@ func (d *PublicData) Lookups() (out []air.PublicLookup) {
 // PublicSum returns the sum of the public lookups' fractions. Check must have passed.
 func (d *PublicData) PublicSum(lk stark.Lookup[field.Ext]) (field.Ext, error) {
 	ar, failed := stark.NewNative()
-	sum := d.claim().Sum(Native{ar}, lk)
+	sum := d.Claim().Sum(Native{ar}, lk)
 	return sum, *failed
 }
 

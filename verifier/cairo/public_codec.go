@@ -98,7 +98,7 @@ func (d *PublicData) ids() []uint32 {
 
 // Words returns what the transcript absorbs of the public data, as Claim.Words has it.
 func (d *PublicData) Words() []air.Element {
-	words := d.claim().Words(field.Arithmetic{})
+	words := d.Claim().Words(field.Arithmetic{})
 	out := make([]air.Element, len(words))
 	for i, w := range words {
 		out[i] = w.B0.A0

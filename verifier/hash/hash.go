@@ -26,10 +26,10 @@ const (
 	Rate  = 8
 )
 
-// The number of rounds. gnark-crypto has assembly for these.
+// FullRounds and PartialRounds are the numbers of rounds. gnark-crypto has assembly for these.
 const (
-	fullRounds    = 6
-	partialRounds = 21
+	FullRounds    = 6
+	PartialRounds = 21
 )
 
 // Lanes is the number of inputs that are hashed side by side.
@@ -38,7 +38,7 @@ const Lanes = 16
 // tagLeaf is the first word of a leaf chain's initial state.
 const tagLeaf = 0x4c454146
 
-var permutation = poseidon2.NewPermutation(Width, fullRounds, partialRounds)
+var permutation = poseidon2.NewPermutation(Width, FullRounds, PartialRounds)
 
 // Digest is 8 field elements, 248 bits.
 type Digest [Rate]field.Element

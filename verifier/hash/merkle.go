@@ -70,3 +70,54 @@ func VerifyMulti(root Digest, depth, twins int, indices []uint32, leaves, nodes 
 	}
 	return nil
 }
+
+// Expand returns, for each leaf of an opening that VerifyMulti reads, its siblings from the leaf up: what a verifier that
+// looks at one leaf at a time needs, as a circuit does. It never fails: where nodes are missing, siblings are zero, and the
+// paths of a false opening lead to another root.
+func Expand(depth, twins int, indices []uint32, leaves, nodes []Digest) [][]Digest {
+	paths := make([][]Digest, len(leaves))
+	node := make([]int, len(leaves)) // which of have a leaf lies under
+	for j := range leaves {
+		node[j] = j
+		paths[j] = make([]Digest, 0, depth)
+	}
+	at := append([]uint32(nil), indices...)
+	have := append([]Digest(nil), leaves...)
+	for level := range depth {
+		siblings := make([]Digest, len(at))
+		parent := make([]int, len(at))
+		children := make([]Digest, 0, 2*len(at))
+		parents := 0
+		for i := 0; i < len(at); {
+			pair := i+1 < len(at) && at[i+1] == at[i]^1
+			switch {
+			case pair:
+				siblings[i], siblings[i+1] = have[i+1], have[i]
+			case level < twins:
+				siblings[i] = have[i]
+			case len(nodes) > 0:
+				siblings[i], nodes = nodes[0], nodes[1:]
+			}
+			if at[i]&1 == 0 {
+				children = append(children, have[i], siblings[i])
+			} else {
+				children = append(children, siblings[i], have[i])
+			}
+			parent[i] = parents
+			at[parents] = at[i] >> 1
+			i++
+			if pair {
+				parent[i] = parents
+				i++
+			}
+			parents++
+		}
+		for j := range leaves {
+			paths[j] = append(paths[j], siblings[node[j]])
+			node[j] = parent[node[j]]
+		}
+		at, have = at[:parents], have[:parents]
+		Nodes(have, children)
+	}
+	return paths
+}

@@ -17,6 +17,7 @@ const (
 	tagPublicExt
 	tagHeights
 	tagScalars
+	tagExtScalars
 	tagPreprocessed
 	tagProgram
 	tagMain
@@ -63,6 +64,11 @@ func NewChallenges[E, D any](ar hash.Blocks[E, D], s *Subject[E, D]) *Challenges
 	t.AbsorbWords(tagHeights, append(heights, s.ProgramLogHeight)...)
 	for _, scalars := range s.Scalars {
 		t.AbsorbWords(tagScalars, scalars...)
+	}
+	for i, c := range s.Set.Components {
+		if len(c.ExtParams) > 0 {
+			t.AbsorbExt(tagExtScalars, s.Ext[i]...)
+		}
 	}
 	t.AbsorbDigest(tagPreprocessed, s.Preprocessed)
 	t.AbsorbDigest(tagProgram, s.Program)

@@ -71,6 +71,9 @@ func NewLayout(inst *Instance) (*Layout, error) {
 	if len(l.Program) == 0 && (inst.ProgramLogHeight != 0 || inst.Program != [8]field.Element{}) {
 		return nil, fmt.Errorf("set %s reads no program, got one of 2^%d rows: %w", set.Name, inst.ProgramLogHeight, ErrInstance)
 	}
+	if len(l.Preprocessed) == 0 && inst.Preprocessed != [8]field.Element{} {
+		return nil, fmt.Errorf("set %s reads no preprocessed column, got a root: %w", set.Name, ErrInstance)
+	}
 	for range l.Program {
 		l.Columns[TreeProgram] = append(l.Columns[TreeProgram], inst.ProgramLogHeight)
 	}

@@ -193,33 +193,16 @@ func (o *opener) Cosets(layer, a int, root hash.Digest, places []Place[field.Ext
 	for q, p := range places {
 		at[p.Value] = known[q]
 	}
-	given := o.p.Layers[layer].Values
-	var cosets []uint32
-	var words []field.Element
-	var values [][]field.Ext
-	for _, place := range distinctOf(places) {
-		coset := place >> a
-		if len(cosets) > 0 && cosets[len(cosets)-1] == coset {
-			continue
-		}
-		vs := make([]field.Ext, size)
+	cosets, values, err := Fill(o.p.Layers[layer].Values, a, distinctOf(places), at)
+	if err != nil {
+		o.n.fail("FRI layer %d: %w", layer, err)
+	}
+	words := make([]field.Element, 0, field.Degree*size*len(cosets))
+	for _, vs := range values {
 		for t := range vs {
-			v, ok := at[coset<<a|uint32(t)]
-			switch {
-			case ok:
-				vs[t] = v
-			case len(given) == 0:
-				o.n.fail("FRI layer %d: a value is missing: %w", layer, ErrFormat)
-			default:
-				vs[t], given = given[0], given[1:]
-			}
 			c := field.Coords(&vs[t])
 			words = append(words, c[:]...)
 		}
-		cosets, values = append(cosets, coset), append(values, vs)
-	}
-	if len(given) != 0 {
-		o.n.fail("FRI layer %d: %d values are left over: %w", layer, len(given), ErrFormat)
 	}
 	leaves := make([]hash.Digest, len(cosets))
 	hash.Leaves(leaves, words, field.Degree*size)
@@ -232,4 +215,33 @@ func (o *opener) Cosets(layer, a int, root hash.Digest, places []Place[field.Ext
 		out[q] = values[i]
 	}
 	return out
+}
+
+// Fill returns the cosets, ascending, that hold distinct ascending places of a FRI layer, and their 2^a values each: those
+// known at the places, and the others as the proof gives them. Where the proof gives too few or too many it says so, and
+// has zeros for those that are missing.
+func Fill(given []field.Ext, a int, places []uint32, known map[uint32]field.Ext) (cosets []uint32, values [][]field.Ext, err error) {
+	for _, place := range places {
+		coset := place >> a
+		if len(cosets) > 0 && cosets[len(cosets)-1] == coset {
+			continue
+		}
+		vs := make([]field.Ext, 1<<a)
+		for t := range vs {
+			v, ok := known[coset<<a|uint32(t)]
+			switch {
+			case ok:
+				vs[t] = v
+			case len(given) == 0:
+				err = fmt.Errorf("a value is missing: %w", ErrFormat)
+			default:
+				vs[t], given = given[0], given[1:]
+			}
+		}
+		cosets, values = append(cosets, coset), append(values, vs)
+	}
+	if len(given) != 0 {
+		err = fmt.Errorf("%d values are left over: %w", len(given), ErrFormat)
+	}
+	return cosets, values, err
 }

@@ -34,6 +34,19 @@ type Layer struct {
 	Path   []hash.Digest
 }
 
+// Blank is a proof of a layout's lengths with zeros in it, as if all places drawn were one.
+func Blank(l *Layout) *Proof {
+	p := &Proof{Claims: make([]field.Ext, len(l.Main)), Final: make([]field.Ext, 1<<l.Params.FinalLog)}
+	for t, columns := range l.Columns {
+		p.Open.Columns[t] = make([]field.Ext, len(columns))
+		p.Rows[t] = make([]field.Element, len(columns))
+	}
+	p.Open.Previous = make([]field.Ext, len(l.Main))
+	folds := l.Params.Folds()
+	p.LayerRoots, p.Layers = make([]hash.Digest, len(folds)), make([]Layer, len(folds))
+	return p
+}
+
 // ErrFormat is wrapped by every error about bytes that are no proof of their instance's shape.
 var ErrFormat = errors.New("malformed proof")
 
