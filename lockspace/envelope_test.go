@@ -169,6 +169,9 @@ func TestBadFields(t *testing.T) {
 			o.Proof, o.Runs, o.Whole = aProof(1), runs, proof(func(p *Proof) { p.ID, p.Length = wire.Sum(nil), MaxProof+1 })
 		}),
 		"whole is the proof": acquire(func(o *Acquire) { o.Proof, o.Runs, o.Whole = aProof(1), runs, aProof(1) }),
+		"stray opening":      acquire(func(o *Acquire) { o.Opening = make([]Felt, 1) }),
+		"long opening":       acquire(func(o *Acquire) { o.Proof, o.Runs, o.Opening = aProof(1), runs, make([]Felt, MaxOpening+1) }),
+		"opening no felt":    acquire(func(o *Acquire) { o.Proof, o.Runs, o.Opening = aProof(1), runs, []Felt{notFelt} }),
 		"input -2":           acquire(func(o *Acquire) { o.Proof, o.Runs = aProof(1), []Run{{Inputs: []int64{-2}}} }),
 		"acquire root":       acquire(func(o *Acquire) { o.Path = "/" }),
 		"renew root":         &Renew{Path: "/"},
@@ -176,7 +179,7 @@ func TestBadFields(t *testing.T) {
 		"renew stray runs":   &Renew{Path: "/l", Runs: runs},
 		"release root":       &Release{Path: "/"},
 		"send nothing":       &Send{Path: "/m"},
-		"send two":           &Send{Path: "/m", Felts: make([]Felt, 2)},
+		"send many":          &Send{Path: "/m", Felts: make([]Felt, MaxTransactionFelts+1)},
 		"send no felt":       &Send{Path: "/m", Felts: []Felt{notFelt}},
 		"send to root":       &Send{Path: "/", Felts: make([]Felt, 1)},
 		"grant long name":    &Grant{Name: long, Quota: DefaultQuota()},
@@ -207,7 +210,10 @@ func TestTermsAreChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*Terms){
-		"inputs":              func(t *Terms) { t.Inputs = "poseidon" },
+		"inputs":              func(t *Terms) { t.Inputs = "keccak" },
+		"no transaction":      func(t *Terms) { t.Inputs, t.Transaction, t.Idle = InputPoseidon, 0, nil },
+		"long transaction":    func(t *Terms) { t.Inputs, t.Transaction, t.Idle = InputPoseidon, 17, make([]Felt, 17) },
+		"idle of another len": func(t *Terms) { t.Inputs, t.Transaction = InputPoseidon, 2 },
 		"transaction of none": func(t *Terms) { t.Inputs = InputNone },
 		"two felts":           func(t *Terms) { t.Transaction = 2 },
 		"no idle":             func(t *Terms) { t.Idle = nil },
@@ -217,7 +223,7 @@ func TestTermsAreChecked(t *testing.T) {
 		"no window":           func(t *Terms) { t.Window = 0 },
 		"huge window":         func(t *Terms) { t.Window = MaxWindow + 1 },
 		"succession":          func(t *Terms) { t.Succession = "" },
-		"opening":             func(t *Terms) { t.Opening = "poseidon" },
+		"opening":             func(t *Terms) { t.Opening = "keccak" },
 		"resume, no opening":  func(t *Terms) { t.Succession = Resume },
 		"fast":                func(t *Terms) { t.Cadence = r.MinCadence - 1 },
 		"slow":                func(t *Terms) { t.Cadence = r.MaxCadence + 1 },

@@ -116,21 +116,28 @@ func (o *Put) run(x *execution) error {
 		return refuse(CodeExists, "%s is there already: only a new file can be made ephemeral", o.Path)
 	case old.Machine && x.tx.Signer != old.Owner && !x.holds(o.Path, x.tx.Signer):
 		return refuse(CodeForbidden, "%s is a machine's lock: its holder and %s, who made it, may write there", o.Path, old.Owner)
+	case old.Machine && x.opens(o.Path):
+		return refuse(CodeForbidden, "%s is a machine's lock, and its content the opening of the machine's state, which comes with its proofs", o.Path)
 	}
+	return x.write(o.Path, old, o.Content)
+}
+
+// write replaces a file's content. Who writes pays.
+func (x *execution) write(path string, old *Node, content []byte) error {
 	n := *old
-	if err := o.content(x, &n); err != nil {
+	if err := x.content(&n, content); err != nil {
 		return err
 	}
 	n.Payer = x.tx.Signer
 	if old.Payer == n.Payer {
-		if err := x.charge(n.Payer, n.cost(o.Path), old.cost(o.Path)); err != nil {
+		if err := x.charge(n.Payer, n.cost(path), old.cost(path)); err != nil {
 			return err
 		}
 	} else {
-		if err := x.charge(n.Payer, n.cost(o.Path), 0); err != nil {
+		if err := x.charge(n.Payer, n.cost(path), 0); err != nil {
 			return err
 		}
-		if err := x.charge(old.Payer, 0, old.cost(o.Path)); err != nil {
+		if err := x.charge(old.Payer, 0, old.cost(path)); err != nil {
 			return err
 		}
 	}
@@ -138,8 +145,8 @@ func (o *Put) run(x *execution) error {
 		x.dropContent(*old.Checksum)
 	}
 	n.Modified = x.now
-	x.put(nodeKey(o.Path), &n)
-	x.contentEvent(o.Path, &n)
+	x.put(nodeKey(path), &n)
+	x.contentEvent(path, &n)
 	x.receipt.Instance, x.receipt.Generation = n.Instance, n.Content
 	return nil
 }
@@ -154,7 +161,7 @@ func (o *Put) create(x *execution) error {
 			return err
 		}
 	}
-	if err := o.content(x, n); err != nil {
+	if err := x.content(n, o.Content); err != nil {
 		return err
 	}
 	if err := x.addChild(o.Path, n); err != nil {
@@ -164,16 +171,16 @@ func (o *Put) create(x *execution) error {
 	return nil
 }
 
-// content gives the node the operation's content and counts its block.
-func (o *Put) content(x *execution, n *Node) error {
-	id, block, err := contentID(o.Content)
+// content gives the node a content and counts its block.
+func (x *execution) content(n *Node, content []byte) error {
+	id, block, err := contentID(content)
 	if err != nil {
 		return err
 	}
 	n.Content++
-	n.Size, n.Checksum, n.Data = uint64(len(o.Content)), &id, nil
-	if len(o.Content) <= InlineContent {
-		n.Data = o.Content
+	n.Size, n.Checksum, n.Data = uint64(len(content)), &id, nil
+	if len(content) <= InlineContent {
+		n.Data = content
 	} else {
 		x.keepContent(id, block)
 	}
@@ -212,6 +219,17 @@ func (x *execution) bind(path, by string, n *Node) error {
 		return nil
 	}
 	return refuse(CodeQuota, "lock %s has %d ephemeral files already, and no more are allowed", by, MaxEphemerals)
+}
+
+// opens says whether the content of a machine's file is its state's opening.
+func (x *execution) opens(path string) bool {
+	id, err := x.s.lockID(path)
+	if err != nil {
+		x.fail(err)
+		return false
+	}
+	l := get[Lock](x, lockKey(id))
+	return l != nil && l.Machine != nil && l.Machine.Terms.Opening == OpeningPoseidon
 }
 
 // holds says whether an account holds the lock at a path.

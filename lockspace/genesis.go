@@ -132,10 +132,11 @@ func (g Genesis) Validate() error {
 // InputKind says how a machine's program digests its inputs.
 type InputKind string
 
-// The input kinds of today; poseidon comes with spans.
+// The input kinds.
 const (
-	InputNone InputKind = "none" // the machine ticks by itself; the digest is 0
-	InputFelt InputKind = "felt" // transactions of one felt; a run takes one, and the digest is that felt
+	InputNone     InputKind = "none"     // the machine ticks by itself; the digest is 0
+	InputFelt     InputKind = "felt"     // transactions of one felt; a run takes one, and the digest is that felt
+	InputPoseidon InputKind = "poseidon" // a run takes any number; the digest is poseidon_hash_many of all their felts
 )
 
 // Succession says where a new life starts.
@@ -153,7 +154,7 @@ type Terms struct {
 	Idle        []Felt     `cbor:"idle,omitempty"` // the transaction it takes when its inbox is empty
 	Inputs      InputKind  `cbor:"inputs"`
 	Succession  Succession `cbor:"succession"`
-	Opening     string     `cbor:"opening,omitempty"` // "self": S is the state itself, so that a successor has it
+	Opening     string     `cbor:"opening,omitempty"` // how a successor comes by the state of which S is the felt; empty: not
 	Cadence     Duration   `cbor:"cadence"`
 	Grace       Duration   `cbor:"grace"`
 	LockDelay   Duration   `cbor:"lockDelay"`
@@ -164,8 +165,11 @@ type Terms struct {
 	Window    uint64      `cbor:"window,omitempty"`   // how many of them carry a deadline
 }
 
-// OpeningSelf says that a machine's state felt is the state.
-const OpeningSelf = "self"
+// The openings.
+const (
+	OpeningSelf     = "self"     // a machine's state felt is the state
+	OpeningPoseidon = "poseidon" // it is poseidon_hash_many of the state, which each proof brings as the file's content
+)
 
 // DefaultTerms are a machine that ticks by itself, with the ledger's lease times.
 func DefaultTerms(r Rules) Terms {
@@ -187,23 +191,26 @@ func (t Terms) Validate(r Rules) error {
 		if t.Transaction != 0 || len(t.Idle) != 0 || t.InboxMax != 0 || t.Window != 0 {
 			return refuse(CodeInvalid, "terms: a machine with inputs = none has no transactions, idle, inboxMax or window")
 		}
-	case InputFelt:
-		if t.Transaction != 1 || len(t.Idle) != 1 || !t.Idle[0].Valid() {
-			return refuse(CodeInvalid, "terms: inputs = felt needs transaction = 1 and an idle transaction of one felt")
+	case InputFelt, InputPoseidon:
+		if t.Inputs == InputFelt && t.Transaction != 1 {
+			return refuse(CodeInvalid, "terms: inputs = felt needs transaction = 1")
+		}
+		if t.Transaction == 0 || t.Transaction > MaxTransactionFelts || uint64(len(t.Idle)) != t.Transaction || !valid(t.Idle) {
+			return refuse(CodeInvalid, "terms: want transaction from 1 to %d felts and an idle transaction of as many", MaxTransactionFelts)
 		}
 		if t.InboxMax == 0 || t.InboxMax > MaxInboxBound || t.Window == 0 || t.Window > MaxWindow {
 			return refuse(CodeInvalid, "terms: want inboxMax from 1 to %d and window from 1 to %d", MaxInboxBound, MaxWindow)
 		}
 	default:
-		return refuse(CodeInvalid, "terms: inputs %.20q: want none or felt", t.Inputs)
+		return refuse(CodeInvalid, "terms: inputs %.20q: want none, felt or poseidon", t.Inputs)
 	}
 	switch {
 	case t.Succession != Restart && t.Succession != Resume:
 		return refuse(CodeInvalid, "terms: succession %.20q: want restart or resume", t.Succession)
-	case t.Opening != "" && t.Opening != OpeningSelf:
-		return refuse(CodeInvalid, "terms: opening %.20q: want self or none", t.Opening)
-	case t.Succession == Resume && t.Opening != OpeningSelf:
-		return refuse(CodeInvalid, "terms: succession = resume needs opening = self, or a successor could lack the state")
+	case t.Opening != "" && t.Opening != OpeningSelf && t.Opening != OpeningPoseidon:
+		return refuse(CodeInvalid, "terms: opening %.20q: want self, poseidon or nothing", t.Opening)
+	case t.Succession == Resume && t.Opening == "":
+		return refuse(CodeInvalid, "terms: succession = resume needs opening = self or poseidon, or a successor could lack the state")
 	case t.Cadence < r.MinCadence || t.Cadence > r.MaxCadence:
 		return refuse(CodeInvalid, "terms: cadence of %d ns: want %d to %d", t.Cadence, r.MinCadence, r.MaxCadence)
 	case t.Grace <= OutageAfter || t.Grace > r.MaxGrace:

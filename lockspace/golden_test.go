@@ -46,18 +46,19 @@ func sampleOps() map[string]Op {
 	terms.Senders, terms.Acquirers = []AccountID{{1}, {2}}, []AccountID{{3}}
 	addresses := []string{"/ip4/192.0.2.1/udp/4001/quic-v1", "/dns4/example.org/tcp/4001"}
 	return map[string]Op{
-		"mkdir":       &Mkdir{Path: "/a"},
-		"put":         &Put{Path: "/a/f", Content: []byte("content"), Expect: u64(3), Instance: u64(7), LivesBy: "/a/l"},
-		"put-bare":    &Put{Path: "/a/f"},
-		"delete":      &Delete{Path: "/a/f", Expect: u64(3), Instance: u64(7)},
-		"publish":     &Publish{Program: []byte{0xa0}},
-		"machine":     &CreateMachine{Path: "/m", Program: some, Start: FeltOf(5), Terms: terms},
-		"acquire":     &Acquire{Path: "/m", Instance: 7, Generation: 2, Mode: Exclusive, Peer: "12D3KooW", Addresses: addresses, Proof: proof, Anchor: 99, Runs: []Run{{Inputs: []int64{4}}, {Inputs: []int64{Idle}}}, Whole: whole},
-		"acquire-own": &Acquire{Path: "/l", Instance: 7, Generation: 2, Mode: Exclusive, Peer: "12D3KooW", Addresses: []string{}},
-		"renew":       &Renew{Path: "/m", Instance: 7, Generation: 2, Addresses: addresses, Proof: proof, Anchor: 100, Runs: []Run{{Inputs: []int64{Idle}}}, Whole: whole},
-		"release":     &Release{Path: "/m", Instance: 7, Generation: 2},
-		"send":        &Send{Path: "/m", Felts: []Felt{FeltOf(1 << 60)}},
-		"grant":       &Grant{Account: AccountID{1, 2, 3}, Name: "name", Grant: true, Quota: DefaultQuota()},
+		"mkdir":        &Mkdir{Path: "/a"},
+		"put":          &Put{Path: "/a/f", Content: []byte("content"), Expect: u64(3), Instance: u64(7), LivesBy: "/a/l"},
+		"put-bare":     &Put{Path: "/a/f"},
+		"delete":       &Delete{Path: "/a/f", Expect: u64(3), Instance: u64(7)},
+		"publish":      &Publish{Program: []byte{0xa0}},
+		"machine":      &CreateMachine{Path: "/m", Program: some, Start: FeltOf(5), Terms: terms},
+		"acquire":      &Acquire{Path: "/m", Instance: 7, Generation: 2, Mode: Exclusive, Peer: "12D3KooW", Addresses: addresses, Proof: proof, Anchor: 99, Runs: []Run{{Inputs: []int64{4}}, {Inputs: []int64{Idle}}}, Whole: whole},
+		"acquire-open": &Acquire{Path: "/m", Instance: 7, Generation: 1, Mode: Exclusive, Peer: "12D3KooW", Addresses: addresses, Proof: proof, Anchor: 99, Runs: []Run{{Inputs: []int64{4, Idle}}}, Opening: []Felt{FeltOf(1), FeltOf(2)}},
+		"acquire-own":  &Acquire{Path: "/l", Instance: 7, Generation: 2, Mode: Exclusive, Peer: "12D3KooW", Addresses: []string{}},
+		"renew":        &Renew{Path: "/m", Instance: 7, Generation: 2, Addresses: addresses, Proof: proof, Anchor: 100, Runs: []Run{{Inputs: []int64{Idle}}}, Whole: whole},
+		"release":      &Release{Path: "/m", Instance: 7, Generation: 2},
+		"send":         &Send{Path: "/m", Felts: []Felt{FeltOf(1 << 60)}},
+		"grant":        &Grant{Account: AccountID{1, 2, 3}, Name: "name", Grant: true, Quota: DefaultQuota()},
 	}
 }
 

@@ -3,7 +3,8 @@ package lockspace
 // Bounds on what comes from outside. Each is met before the work that it bounds.
 const (
 	// MaxTransaction bounds an encoded transaction in bytes: a program of MaxProgram and its envelope. All else is far
-	// below: an acquire or renewal with MaxRuns runs that list MaxInputs inputs has at most 50 KiB.
+	// below: an acquire or renewal with MaxRuns runs, MaxInputs inputs and an opening of MaxOpening felts has at most
+	// 100 KiB.
 	MaxTransaction = 1<<20 + 1<<16
 	// MaxContent bounds a file's content in bytes, as in Chubby (Burrows 2006, section 2.3).
 	MaxContent = 256 << 10
@@ -27,8 +28,14 @@ const (
 	// MaxRuns bounds the runs that the span of one renewal is made of. At the longest cadence of the default rules, 600 s,
 	// that is a run each 0.6 s, as fast as one is proven; execution digests so many in a few milliseconds.
 	MaxRuns = 1 << 10
-	// MaxInputs bounds the inputs that those runs list together, idle ones among them.
-	MaxInputs = 1 << 12
+	// MaxInputs bounds the inputs that those runs list together, idle ones among them, and MaxInputFelts the felts of all
+	// those together that execution hashes by Poseidon, in some 30 ms.
+	MaxInputs     = 1 << 12
+	MaxInputFelts = 1 << 12
+	// MaxTransactionFelts bounds one transaction of an inbox in felts.
+	MaxTransactionFelts = 16
+	// MaxOpening bounds the felts of a state's opening.
+	MaxOpening = 1 << 10
 	// MaxInboxBound bounds what a lock's terms may allow to wait.
 	MaxInboxBound = 1024
 	// MaxWindow bounds how many waiting transactions carry a deadline at once.
@@ -62,7 +69,8 @@ const (
 	costMachine = 4096
 	costProgram = 256
 	costAccount = 512
-	costEntry   = 128 // one waiting inbox transaction, against the inbox quota's account of state
+	costEntry   = 128 // one waiting inbox transaction of one felt, against the inbox quota's account of state
+	costFelt    = 32  // each felt more
 )
 
 // OutageAfter is the gap between two consecutive cuts above which the ledger was out.

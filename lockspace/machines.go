@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/seed06907907/fatty/internal/wire"
+	"github.com/seed06907907/fatty/lockspace/poseidon"
 )
 
 // tick moves a machine's clock by the transaction's proof. l is a copy with the generation and holder that the proof
@@ -41,6 +42,9 @@ func (x *execution) tick(id wire.CID, l *Lock, t tick) error {
 	need := &Need{Proof: *t.proof, Program: m.Program, Key: program.Key, Life: life, Anchor: anchor, T0: m.T, S0: m.S}
 	if t.whole != nil {
 		need.Whole = &WholeNeed{Proof: *t.whole, Key: program.Key, Start: m.Start, T: m.T, S: m.S}
+	}
+	if err := x.open(l, t, need); err != nil {
+		return err
 	}
 	took, err := x.consume(id, l, t.runs, need)
 	if err != nil {
@@ -90,21 +94,46 @@ func (x *execution) checkWhole(l *Lock, t tick) error {
 		l.Path, m.T, m.T0)
 }
 
+// open holds the transaction to the terms' opening, and makes the state that it brings the file's content: whoever succeeds
+// finds it there, whatever its author did.
+func (x *execution) open(l *Lock, t tick, need *Need) error {
+	if l.Machine.Terms.Opening != OpeningPoseidon {
+		if len(t.open) != 0 {
+			return refuse(CodeInvalid, "%s: its terms want no opening", l.Path)
+		}
+		return nil
+	}
+	if len(t.open) == 0 {
+		return refuse(CodeInvalid, "%s: its terms want the opening of the state that the proof ends in", l.Path)
+	}
+	s := poseidon.HashMany(t.open)
+	need.S1 = &s
+	content := make([]byte, 0, len(Felt{})*len(t.open))
+	for i := range t.open {
+		content = append(content, t.open[i][:]...)
+	}
+	return x.write(l.Path, x.node(l.Path), content)
+}
+
 // consume holds what the runs say that they took against the inbox, and says in need what the proof must say of them. It
 // returns how many transactions leave the inbox: the oldest ones.
 func (x *execution) consume(id wire.CID, l *Lock, runs []Run, need *Need) (took uint64, err error) {
 	m := l.Machine
-	felts := make([]Felt, len(runs)) // each run's inputs felt
+	digests := make([]Felt, len(runs)) // each run's inputs felt
+	hashed := uint64(0)                // felts, by Poseidon
 	for i, r := range runs {
+		switch n := len(r.Inputs); {
+		case m.Terms.Inputs == InputNone && n != 0:
+			return 0, refuse(CodeInvalid, "%s: its machine takes no inputs, and run %d lists some", l.Path, i)
+		case m.Terms.Inputs == InputFelt && n != 1:
+			return 0, refuse(CodeInvalid, "%s: run %d lists %d transactions: its machine takes exactly one a run", l.Path, i, n)
+		case m.Terms.Inputs == InputPoseidon && n == 0:
+			return 0, refuse(CodeInvalid, "%s: run %d lists no transactions: its machine takes one for each transition", l.Path, i)
+		}
 		if m.Terms.Inputs == InputNone {
-			if len(r.Inputs) != 0 {
-				return 0, refuse(CodeInvalid, "%s: its machine takes no inputs, and run %d lists some", l.Path, i)
-			}
 			continue
 		}
-		if len(r.Inputs) != 1 {
-			return 0, refuse(CodeInvalid, "%s: run %d lists %d transactions: its machine takes exactly one a run", l.Path, i, len(r.Inputs))
-		}
+		var felts []Felt
 		for _, at := range r.Inputs {
 			consumed := m.Terms.Idle
 			if at != Idle {
@@ -113,14 +142,22 @@ func (x *execution) consume(id wire.CID, l *Lock, runs []Run, need *Need) (took 
 				}
 				took++
 			}
-			felts[i] = consumed[0]
-			need.Steps++
+			felts = append(felts, consumed...)
 		}
+		need.Steps += uint64(len(r.Inputs))
+		if m.Terms.Inputs == InputFelt {
+			digests[i] = felts[0]
+			continue
+		}
+		if hashed += uint64(len(felts)); hashed > MaxInputFelts {
+			return 0, refuse(CodeInvalid, "%s: the runs took transactions of more than %d felts: renew earlier", l.Path, MaxInputFelts)
+		}
+		digests[i] = poseidon.HashMany(felts)
 	}
 	if x.s.fns.SpanInputs == nil {
 		return 0, refuse(CodeInvalid, "%s: this ledger takes no proofs", l.Path)
 	}
-	need.Inputs = x.s.fns.SpanInputs(felts)
+	need.Inputs = x.s.fns.SpanInputs(digests)
 	return took, nil
 }
 
@@ -152,7 +189,7 @@ func (x *execution) takeInput(id wire.CID, index uint64) {
 	if a := get[Account](x, accountKey(e.From)); a != nil {
 		c := *a
 		c.Inbox -= min(1, c.Inbox)
-		c.State -= min(costEntry, c.State)
+		c.State -= min(e.cost(), c.State)
 		x.put(accountKey(e.From), &c)
 	}
 }
@@ -195,6 +232,8 @@ func (o *Send) run(x *execution) error {
 	switch {
 	case m.Terms.Inputs == InputNone:
 		return refuse(CodeInvalid, "%s: its machine ticks by itself and takes no transactions", o.Path)
+	case uint64(len(o.Felts)) != m.Terms.Transaction:
+		return refuse(CodeInvalid, "%s: a transaction of %d felts: its machine's have %d", o.Path, len(o.Felts), m.Terms.Transaction)
 	case !allowed(m.Terms.Senders, x.tx.Signer):
 		return refuse(CodeForbidden, "%s: its terms do not let %s send", o.Path, x.tx.Signer)
 	case m.Tail-m.Head >= m.Terms.InboxMax:
@@ -207,13 +246,14 @@ func (o *Send) run(x *execution) error {
 	c := *a
 	c.Inbox++
 	x.put(accountKey(x.tx.Signer), &c)
-	if err := x.charge(x.tx.Signer, costEntry, 0); err != nil {
+	e := &InboxEntry{From: x.tx.Signer, Felts: o.Felts, Sent: x.root.Sequence}
+	if err := x.charge(x.tx.Signer, e.cost(), 0); err != nil {
 		return err
 	}
 	index := m.Tail
 	key := inboxKey(id, index)
 	get[InboxEntry](x, key)
-	x.put(key, &InboxEntry{From: x.tx.Signer, Felts: o.Felts, Sent: x.root.Sequence})
+	x.put(key, e)
 	m.Tail++
 	if l.State == Held {
 		x.date(id, &l)

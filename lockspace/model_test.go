@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seed06907907/fatty/internal/wire"
+	"github.com/seed06907907/fatty/lockspace/poseidon"
 )
 
 // model is the lock space as one would write it without a tree, a lease clock, or undo: maps, and every time a ledger
@@ -48,7 +49,7 @@ type modelLock struct {
 }
 
 type modelInput struct {
-	felt     Felt
+	felts    []Felt
 	deadline Time // 0: none
 }
 
@@ -147,21 +148,32 @@ func (m *model) wants(l *modelLock, t uint64, fresh bool) (must, may bool) {
 	return l.whole == int64(l.t0) && !late, true
 }
 
-// drawRuns draws runs for a machine and what their inputs felts and inbox transactions are.
-func drawRuns(t *rapid.T, l *modelLock) (runs []Run, felts []Felt, took int) {
+// drawRuns draws runs for a machine: what their inputs felts are, and how many transactions they take, in all and from the
+// inbox.
+func drawRuns(t *rapid.T, l *modelLock) (runs []Run, digests []Felt, inputs, took int) {
 	for range rapid.SampledFrom([]int{1, 1, 2, 3, 7}).Draw(t, "runs") {
-		if l.terms.Inputs == InputNone {
-			runs, felts = append(runs, Run{}), append(felts, Felt{})
-			continue
+		var r Run
+		var felts []Felt
+		n := map[InputKind]int{InputFelt: 1, InputPoseidon: rapid.IntRange(1, 3).Draw(t, "inputs")}[l.terms.Inputs]
+		for range n {
+			at, consumed := Idle, l.terms.Idle
+			if took < len(l.inbox) && rapid.Bool().Draw(t, "consume") {
+				at, consumed = int64(l.consumed)+int64(took), l.inbox[took].felts
+				took++
+			}
+			r.Inputs, felts = append(r.Inputs, at), append(felts, consumed...)
 		}
-		at, felt := Idle, FeltOf(99)
-		if took < len(l.inbox) && rapid.Bool().Draw(t, "consume") {
-			at, felt = int64(l.consumed)+int64(took), l.inbox[took].felt
-			took++
+		inputs += n
+		digest := Felt{}
+		switch l.terms.Inputs {
+		case InputFelt:
+			digest = felts[0]
+		case InputPoseidon:
+			digest = poseidon.HashMany(felts)
 		}
-		runs, felts = append(runs, Run{[]int64{at}}), append(felts, felt)
+		runs, digests = append(runs, r), append(digests, digest)
 	}
-	return runs, felts, took
+	return runs, digests, inputs, took
 }
 
 // TestStateMachineAgreesWithModel drives the state machine and the model with the same random operations. After each
@@ -223,12 +235,15 @@ func TestStateMachineAgreesWithModel(t *testing.T) {
 // furnish makes the directories, a file held by alice with an ephemeral file, and two machines, one of which had a life,
 // so that a short random schedule comes to the interesting states.
 func furnish(t *rapid.T, w *world, m *model) {
-	felt := FeltTerms(w.state.Rules(), FeltOf(99))
-	felt.Grace, felt.Window, felt.InboxMax, felt.LockDelay = 6*Second, 2, 5, Second
+	takes := FeltTerms(w.state.Rules(), FeltOf(99))
+	if rapid.Bool().Draw(t, "poseidon") {
+		takes = poseidonTerms(w.state.Rules())
+	}
+	takes.Grace, takes.Window, takes.InboxMax, takes.LockDelay = 6*Second, 2, 5, Second
 	none := DefaultTerms(w.state.Rules())
 	none.Succession, none.Opening, none.Grace = Resume, OpeningSelf, 6*Second
 	for _, op := range []Op{&Mkdir{Path: "/d"}, &Mkdir{Path: "/e"}, &Put{Path: "/p"},
-		&CreateMachine{Path: "/d/m", Program: w.programID(), Start: FeltOf(3), Terms: felt},
+		&CreateMachine{Path: "/d/m", Program: w.programID(), Start: FeltOf(3), Terms: takes},
 		&CreateMachine{Path: "/e/n", Program: w.programID(), Start: FeltOf(3), Terms: none}} {
 		w.must(admin, op)
 	}
@@ -247,7 +262,7 @@ func furnish(t *rapid.T, w *world, m *model) {
 	m.nodes["/p"] = &modelNode{gen: 1, owner: by, lock: &modelLock{gen: 1, state: Held, holder: id(alice), ends: ends,
 		terms: Terms{Cadence: 12 * Second, Grace: 45 * Second, LockDelay: 2 * Second}}}
 	m.nodes["/e/x"] = &modelNode{gen: 1, owner: id(alice), livesBy: "/p"}
-	m.nodes["/d/m"] = &modelNode{gen: 1, owner: by, lock: &modelLock{machine: true, terms: felt, start: FeltOf(3), s: FeltOf(3), whole: -1}}
+	m.nodes["/d/m"] = &modelNode{gen: 1, owner: by, lock: &modelLock{machine: true, terms: takes, start: FeltOf(3), s: FeltOf(3), whole: -1}}
 	m.nodes["/e/n"] = &modelNode{gen: 1, owner: by, lock: &modelLock{machine: true, terms: none, start: FeltOf(3), gen: 1, holder: id(alice),
 		freed: w.now, t0: 1, t: 2, s: FeltOf(5), whole: 1}}
 	compareWithModel(t, w, m, map[string][2]uint64{})
@@ -319,6 +334,8 @@ func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string)
 			return in, CodeExists
 		case l != nil && l.machine && n.owner != who && (l.state != Held || l.holder != who):
 			return in, CodeForbidden
+		case l != nil && l.terms.Opening == OpeningPoseidon:
+			return in, CodeForbidden
 		}
 		n.content, n.gen = content, gen+1
 		return in, ""
@@ -344,8 +361,12 @@ func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string)
 		return in, ""
 	case "machine":
 		terms := DefaultTerms(w.state.Rules())
-		if rapid.Bool().Draw(t, "felt") {
+		switch rapid.IntRange(0, 2).Draw(t, "inputs") {
+		case 1:
 			terms = FeltTerms(w.state.Rules(), FeltOf(99))
+			terms.Window, terms.InboxMax = 2, 5
+		case 2:
+			terms = poseidonTerms(w.state.Rules())
 			terms.Window, terms.InboxMax = 2, 5
 		}
 		if rapid.Bool().Draw(t, "resume") {
@@ -378,13 +399,19 @@ func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string)
 		lied := Code("")
 		machine := l != nil && l.machine
 		if machine {
-			runs, felts, n := drawRuns(t, l)
-			took = n
-			v := Verdict{OK: true, S1: FeltOf(rapid.Uint64().Draw(t, "state")), Inputs: testSpanInputs(felts)}
+			var runs []Run
+			var digests []Felt
+			var inputs int
+			runs, digests, inputs, took = drawRuns(t, l)
+			v := Verdict{OK: true, S1: FeltOf(rapid.Uint64().Draw(t, "state")), Inputs: testSpanInputs(digests)}
+			if l.terms.Opening == OpeningPoseidon {
+				op.Opening = rapid.SampledFrom([][]Felt{{v.S1}, {v.S1, v.S1}, append(make([]Felt, 40), v.S1)}).Draw(t, "opening")
+				v.S1 = poseidon.HashMany(op.Opening)
+			}
 			v.T0, v.S0 = l.step(fresh)
-			v.T1 = v.T0 + uint64(len(runs))
+			v.T1 = v.T0 + uint64(inputs)
 			if l.terms.Inputs == InputNone {
-				v.T1 += uint64(rapid.IntRange(0, 5).Draw(t, "steps"))
+				v.T1 += uint64(rapid.IntRange(1, 5).Draw(t, "steps"))
 			}
 			lifeGen := lockGen
 			if fresh {
@@ -403,7 +430,7 @@ func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string)
 				op.Whole = &Proof{ID: wire.Sum([]byte("whole")), Length: 1, Version: 2}
 				whole = &Verdict{OK: true, Key: v.Key, S0: l.start, T1: v.T0, S1: v.S0}
 			}
-			switch rapid.IntRange(0, 14).Draw(t, "lie") {
+			switch rapid.IntRange(0, 16).Draw(t, "lie") {
 			case 0:
 				v.OK, lied = false, CodeProof
 			case 1:
@@ -412,15 +439,18 @@ func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string)
 				v.Life[3], lied = v.Life[3]+1, CodeProof
 			case 3:
 				v.Inputs[3], lied = v.Inputs[3]+1, CodeProof
-			case 4:
-				if took > 0 {
-					for i := range runs {
-						if len(runs[i].Inputs) == 1 && runs[i].Inputs[0] != Idle {
-							runs[i].Inputs[0]++
-							break
+			case 4: // the first that is not idle
+				for i := range runs {
+					for j := range runs[i].Inputs {
+						if lied == "" && runs[i].Inputs[j] != Idle {
+							runs[i].Inputs[j]++
+							lied = CodeConflict
 						}
 					}
-					lied = CodeConflict
+				}
+			case 7:
+				if op.Opening != nil {
+					v.S1, lied = op.Opening[0], CodeProof
 				}
 			case 5, 6:
 				if whole != nil {
@@ -429,7 +459,7 @@ func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string)
 			}
 			verdict = &v
 			op.Proof, op.Anchor, op.Runs = aProof(1), w.state.Sequence(), runs
-			re.Proof, re.Anchor, re.Runs, re.Whole = op.Proof, op.Anchor, op.Runs, op.Whole
+			re.Proof, re.Anchor, re.Runs, re.Whole, re.Opening = op.Proof, op.Anchor, op.Runs, op.Whole, op.Opening
 		}
 		var in Input
 		if fresh {
@@ -473,6 +503,12 @@ func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string)
 			case whole != nil:
 				l.whole = int64(verdict.T0)
 			}
+			if op.Opening != nil {
+				n.content, n.gen = "", n.gen+1
+				for _, f := range op.Opening {
+					n.content += string(f[:])
+				}
+			}
 			l.t0, l.t, l.s = verdict.T0, verdict.T1, verdict.S1
 			l.inbox = l.inbox[took:]
 			l.consumed += uint64(took)
@@ -498,8 +534,11 @@ func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string)
 		m.lose(path, 0)
 		return in, ""
 	default:
-		felt := FeltOf(rapid.Uint64().Draw(t, "felt"))
-		in := put(&Send{Path: path, Felts: []Felt{felt}})
+		felts := []Felt{FeltOf(rapid.Uint64().Draw(t, "felt"))}
+		if l != nil && l.terms.Inputs == InputPoseidon {
+			felts = append(felts, FeltOf(5))
+		}
+		in := put(&Send{Path: path, Felts: felts})
 		switch {
 		case n == nil:
 			return in, CodeNotFound
@@ -508,146 +547,11 @@ func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string)
 		case len(l.inbox) >= int(l.terms.InboxMax):
 			return in, CodeInboxFull
 		}
-		l.inbox = append(l.inbox, modelInput{felt: felt})
+		l.inbox = append(l.inbox, modelInput{felts: felts})
 		if l.state == Held {
 			m.date(l)
 		}
 		return in, ""
-	}
-}
-
-func compareWithModel(t *rapid.T, w *world, m *model, highest map[string][2]uint64) {
-	found := 0
-	var visit func(dir string)
-	visit = func(dir string) {
-		list, err := w.state.List(dir, "", 100)
-		if err != nil {
-			t.Fatalf("list %s: %v", dir, err)
-		}
-		if st, _ := w.state.Stat(dir); st.Children != uint64(len(list)) {
-			t.Fatalf("%s counts %d children, it has %d", dir, st.Children, len(list))
-		}
-		for _, e := range list {
-			found++
-			path := join(dir, e.Name)
-			n := m.nodes[path]
-			if n == nil || n.dir != e.Directory || n.gen != e.Content || n.owner != e.Owner || n.livesBy != e.LivesBy {
-				t.Fatalf("%s: %+v, the model has %+v", path, e, n)
-			}
-			if n.instance == 0 {
-				n.instance = e.Instance
-			}
-			if n.instance != e.Instance {
-				t.Fatalf("%s: instance %d became %d", path, n.instance, e.Instance)
-			}
-			was := highest[path]
-			if e.Instance < was[0] {
-				t.Fatalf("%s: instance %d after %d", path, e.Instance, was[0])
-			}
-			if e.Instance > was[0] {
-				was = [2]uint64{e.Instance, 0}
-			}
-			highest[path] = was
-			if e.Directory {
-				visit(path)
-				continue
-			}
-			content, _, err := w.state.Get(path)
-			if err != nil || string(content) != n.content {
-				t.Fatalf("%s: content: %v", path, err)
-			}
-			h, err := w.state.Holder(path)
-			if err != nil {
-				t.Fatalf("%s: %v", path, err)
-			}
-			if h.Generation < was[1] {
-				t.Fatalf("%s: lock generation %d after %d", path, h.Generation, was[1])
-			}
-			highest[path] = [2]uint64{e.Instance, h.Generation}
-			compareLock(t, w, h, n.lock)
-		}
-	}
-	visit("/")
-	if found != len(m.nodes)-1 {
-		t.Fatalf("%d nodes, the model has %d", found, len(m.nodes)-1)
-	}
-}
-
-func compareLock(t *rapid.T, w *world, h Holder, l *modelLock) {
-	if l == nil {
-		l = &modelLock{}
-	}
-	if h.State != l.state || h.Generation != l.gen || h.Account != l.holder || h.Ends != l.ends || (h.Machine != nil) != l.machine {
-		t.Fatalf("%s: %+v, the model has %+v", h.Path, h, l)
-	}
-	if !l.machine {
-		return
-	}
-	if h.Machine.T != l.t || h.Machine.S != l.s {
-		t.Fatalf("%s: clock (%d, %s), the model has (%d, %s)", h.Path, h.Machine.T, h.Machine.S, l.t, l.s)
-	}
-	whole := int64(-1)
-	if h.Machine.Whole != nil {
-		whole = int64(h.Machine.Whole.T)
-	}
-	if whole != l.whole || h.Machine.T0 != l.t0 {
-		t.Fatalf("%s: whole life to %d, newest proof from %d, the model has %d and %d", h.Path, whole, h.Machine.T0, l.whole, l.t0)
-	}
-	inbox, head, err := w.state.Inbox(h.Path, 100)
-	if err != nil || head != l.consumed || len(inbox) != len(l.inbox) {
-		t.Fatalf("%s: inbox of %d from %d, the model has %d from %d: %v", h.Path, len(inbox), head, len(l.inbox), l.consumed, err)
-	}
-	for i, e := range inbox {
-		// Deadlines count while the lock is held alone.
-		if e.Felts[0] != l.inbox[i].felt || (h.State == Held && e.Deadline != l.inbox[i].deadline) {
-			t.Fatalf("%s: transaction %d: %+v, the model has %+v", h.Path, i, e, l.inbox[i])
-		}
-	}
-}
-
-// checkBlocks holds the store to exactly the blocks that the state refers to, and the state's counters to its records.
-func checkBlocks(t tester, w *world) {
-	t.Helper()
-	timers := uint64(0)
-	s := w.state
-	all := map[wire.CID]bool{s.root.Rules: true}
-	blocks, err := s.Prove(func(v *State) error {
-		return v.tree.Scan("", "", func(key string, value []byte) bool {
-			var err error
-			switch key[:1] {
-			case tableTimer:
-				timers++
-			case tableContent:
-				all[wire.FromDigest([32]byte([]byte(key[1:])))] = true
-			case tableProgram:
-				all[wire.FromDigest([32]byte([]byte(key[1:])))] = true
-			case tableEvent:
-				var c eventChunkRef
-				err = wire.Unmarshal(value, &c)
-				all[c.Block] = true
-			}
-			if err != nil {
-				t.Fatalf("record %q: %v", key, err)
-			}
-			return true
-		})
-	})
-	if err != nil {
-		t.Fatalf("scan: %v", err)
-	}
-	for _, b := range blocks {
-		all[b.ID] = true
-	}
-	for id := range all {
-		if _, ok := w.blocks[id]; !ok {
-			t.Fatalf("block %s is missing", id)
-		}
-	}
-	if len(all) != len(w.blocks) {
-		t.Fatalf("%d blocks are stored, the state refers to %d", len(w.blocks), len(all))
-	}
-	if timers != s.root.Timers {
-		t.Fatalf("%d timers are counted, there are %d", s.root.Timers, timers)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -54,6 +55,11 @@ var primeBytes = func() (b [32]byte) { prime.FillBytes(b[:]); return b }()
 
 // Valid says whether f is below the prime.
 func (f Felt) Valid() bool { return string(f[:]) < string(primeBytes[:]) }
+
+// valid says whether all felts are below the prime.
+func valid(felts []Felt) bool {
+	return !slices.ContainsFunc(felts, func(f Felt) bool { return !f.Valid() })
+}
 
 // String returns the felt in decimal.
 func (f Felt) String() string { return new(big.Int).SetBytes(f[:]).String() }

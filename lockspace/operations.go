@@ -67,7 +67,7 @@ type CreateMachine struct {
 // Acquire takes a free lock for the signer. Generation is the one that it creates: the lock's plus one. A machine lock
 // needs Proof, a span of at least one transition, with the anchor of that past sequence, and Runs, those that the span is
 // made of. Whole is the whole-life span, from the machine's start to where Proof starts, where one is due; see
-// Machine.WholeDue.
+// Machine.WholeDue. Opening is the state that Proof ends in, where the terms say opening = poseidon.
 type Acquire struct {
 	Path       string   `cbor:"path"`
 	Instance   uint64   `cbor:"instance"`
@@ -79,6 +79,7 @@ type Acquire struct {
 	Anchor     uint64   `cbor:"anchor,omitempty"`
 	Runs       []Run    `cbor:"runs,omitempty"`
 	Whole      *Proof   `cbor:"whole,omitempty"`
+	Opening    []Felt   `cbor:"opening,omitempty"`
 }
 
 // Renew prolongs the signer's lease: for a machine by a span from its last accepted state, as in Acquire, for a plain lock
@@ -92,6 +93,7 @@ type Renew struct {
 	Anchor     uint64   `cbor:"anchor,omitempty"`
 	Runs       []Run    `cbor:"runs,omitempty"`
 	Whole      *Proof   `cbor:"whole,omitempty"`
+	Opening    []Felt   `cbor:"opening,omitempty"`
 }
 
 // tick is what an acquire or a renewal says to move a machine's clock.
@@ -101,11 +103,17 @@ type tick struct {
 	anchor uint64
 	runs   []Run
 	whole  *Proof
+	open   []Felt
 	fresh  bool // it begins a life
 }
 
-func (o *Acquire) tick() tick { return tick{o.Path, o.Proof, o.Anchor, o.Runs, o.Whole, true} }
-func (o *Renew) tick() tick   { return tick{o.Path, o.Proof, o.Anchor, o.Runs, o.Whole, false} }
+func (o *Acquire) tick() tick {
+	return tick{o.Path, o.Proof, o.Anchor, o.Runs, o.Whole, o.Opening, true}
+}
+
+func (o *Renew) tick() tick {
+	return tick{o.Path, o.Proof, o.Anchor, o.Runs, o.Whole, o.Opening, false}
+}
 
 // Release gives the signer's lock back at once, without a lock-delay.
 type Release struct {
@@ -200,13 +208,8 @@ func (o *Renew) check() error {
 func (o *Release) check() error { return checkName(o.Path) }
 
 func (o *Send) check() error {
-	if len(o.Felts) != 1 {
-		return refuse(CodeInvalid, "send %s: %d felts: machines take one today", o.Path, len(o.Felts))
-	}
-	for _, f := range o.Felts {
-		if !f.Valid() {
-			return refuse(CodeInvalid, "send %s: a felt is not below the prime", o.Path)
-		}
+	if len(o.Felts) == 0 || len(o.Felts) > MaxTransactionFelts || !valid(o.Felts) {
+		return refuse(CodeInvalid, "send %s: %d felts: want 1 to %d, all below the prime", o.Path, len(o.Felts), MaxTransactionFelts)
 	}
 	return checkName(o.Path)
 }
@@ -243,8 +246,8 @@ func checkAddresses(list []string) error {
 // check checks the form of what comes with a proof; without one there is nothing else either.
 func (t tick) check() error {
 	if t.proof == nil {
-		if t.anchor != 0 || len(t.runs) != 0 || t.whole != nil {
-			return refuse(CodeInvalid, "%s: an anchor, runs and a whole-life span belong to a proof, and there is none", t.path)
+		if t.anchor != 0 || len(t.runs) != 0 || t.whole != nil || len(t.open) != 0 {
+			return refuse(CodeInvalid, "%s: an anchor, runs, an opening and a whole-life span belong to a proof, and there is none", t.path)
 		}
 		return checkName(t.path)
 	}
@@ -269,6 +272,9 @@ func (t tick) check() error {
 		if inputs += len(r.Inputs); inputs > MaxInputs {
 			return refuse(CodeInvalid, "%s: the runs list more than %d inputs: renew earlier", t.path, MaxInputs)
 		}
+	}
+	if len(t.open) > MaxOpening || !valid(t.open) {
+		return refuse(CodeInvalid, "%s: an opening of %d felts: want at most %d, all below the prime", t.path, len(t.open), MaxOpening)
 	}
 	return checkName(t.path)
 }

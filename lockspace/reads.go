@@ -286,6 +286,24 @@ func (s *State) Inbox(path string, limit int) ([]InboxEntry, uint64, error) {
 	return out, l.Machine.Head, nil
 }
 
+// Opening returns the opening of the state of the machine at a path, as its last proof brought it; nil before the first, and
+// where the terms want none.
+func (s *State) Opening(path string) ([]Felt, error) {
+	l, _, err := s.Lock(path)
+	if err != nil || l.Machine == nil || l.Machine.Terms.Opening != OpeningPoseidon {
+		return nil, err
+	}
+	content, _, err := s.Get(path)
+	if err != nil {
+		return nil, err
+	}
+	var out []Felt
+	for ; len(content) >= len(Felt{}); content = content[len(Felt{}):] {
+		out = append(out, Felt(content[:len(Felt{})]))
+	}
+	return out, nil
+}
+
 // Account returns an account's record.
 func (s *State) Account(id AccountID) (Account, error) {
 	a, err := record[Account](s, accountKey(id))

@@ -235,6 +235,9 @@ type InboxEntry struct {
 	Deadline Time      `cbor:"deadline,omitempty"` // of the lease clock; 0: none yet
 }
 
+// cost is what it takes of its sender's state quota.
+func (e *InboxEntry) cost() uint64 { return costEntry + costFelt*uint64(len(e.Felts)-1) }
+
 // pastRoot is the root of an executed sequence, and when that was on the lease clock.
 type pastRoot struct {
 	Root wire.CID `cbor:"root"`

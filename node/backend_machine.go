@@ -51,6 +51,13 @@ func (b backend) Machine(_ context.Context, p api.MachineParams) (*api.Machine, 
 	out := &api.Machine{Lock: l.Path, LockCID: id.String(), Machine: m.ID.String(), Program: m.Program.String(), Key: prog.Key.String(),
 		Start: m.Start.String(), T: api.Clock(m.T), State: m.S.String(), Opening: []string{}, Terms: terms(m.Terms), Held: l.State == lockspace.Held,
 		Instance: l.Instance, Generation: l.Generation, Waiting: m.Tail - m.Head, Sequence: s.Sequence()}
+	opening, err := s.Opening(l.Path)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	for _, f := range opening {
+		out.Opening = append(out.Opening, f.String())
+	}
 	if m.Proof != nil {
 		out.Proof, out.ProofT0 = m.Proof.String(), api.Clock(m.T0)
 	}

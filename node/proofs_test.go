@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/seed06907907/fatty/lockspace"
+	"github.com/seed06907907/fatty/lockspace/poseidon"
 	"github.com/seed06907907/fatty/node/api"
 	"github.com/seed06907907/fatty/node/home"
 	"github.com/seed06907907/fatty/verifier"
@@ -106,5 +107,29 @@ func TestKeptProofs(t *testing.T) {
 	}
 	if _, err := n.store.Proof(proofKey{tableProof, id}); !errors.Is(err, errNoRecord) {
 		t.Errorf("the deleted lock's proof: %v", err)
+	}
+}
+
+// A successor reads the opening of a state where the last holder's proof left it.
+func TestOpeningIsServed(t *testing.T) {
+	c := newCell(t, 1)
+	c.start(0)
+	w := newMachineWorld(c)
+	w.terms.Opening = lockspace.OpeningPoseidon
+	w.create(0)
+	open := []lockspace.Felt{lockspace.FeltOf(17), lockspace.FeltOf(4)}
+	p, anchor, file := w.proof(0, 1, func(v *lockspace.Verdict) { v.S1 = poseidon.HashMany(open) })
+	l, _, err := c.nodes[0].app.State().Lock(w.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	acquire := &lockspace.Acquire{Path: w.path, Instance: l.Instance, Generation: 1, Mode: lockspace.Exclusive, Peer: "12D3KooWholder", Proof: p,
+		Anchor: anchor, Runs: threeRuns, Opening: open}
+	if r := c.do(0, acquire, file); !r.OK {
+		t.Fatalf("%+v", r)
+	}
+	m, err := backend{c.nodes[0]}.Machine(t.Context(), api.MachineParams{Machine: w.path})
+	if err != nil || strings.Join(m.Opening, " ") != "17 4" || m.Terms.Opening != "poseidon" {
+		t.Fatalf("%+v, %v", m, err)
 	}
 }
