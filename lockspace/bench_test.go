@@ -133,10 +133,11 @@ func BenchmarkRenew(b *testing.B) {
 		b.StopTimer()
 		var in []Input
 		for ; len(in) < 100; i++ {
-			tx, v := w.prove(alice, w.renewOp(fmt.Sprintf("/m%d", i%locks)), 1, FeltOf(1))
+			path := fmt.Sprintf("/m%d", i%locks)
+			tx, v := w.prove(alice, w.renewOp(path), 1, FeltOf(1))
 			s, _ := Decode(tx)
 			s.checked = true
-			in = append(in, Input{Tx: tx, Signed: s, Verdict: v})
+			in = append(in, Input{Tx: tx, Signed: s, Verdict: v, Whole: w.wholeLife(path)})
 		}
 		b.StartTimer()
 		for _, r := range w.cut(1e6, in...) {

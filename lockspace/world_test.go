@@ -148,8 +148,12 @@ func (w *world) cut(d Duration, inputs ...Input) []Receipt {
 	w.t.Helper()
 	w.now += Time(d)
 	for i := range inputs {
-		if s, err := Decode(inputs[i].Tx); err == nil && inputs[i].Whole == nil && len(s.Attachments()) == 2 {
-			inputs[i].Whole = w.wholeLife(tickOf(s.Op).path)
+		tx := inputs[i].Signed
+		if tx == nil {
+			tx, _ = Decode(inputs[i].Tx)
+		}
+		if tx != nil && inputs[i].Whole == nil && len(tx.Attachments()) == 2 {
+			inputs[i].Whole = w.wholeLife(tickOf(tx.Op).path)
 		}
 	}
 	s, res, err := w.state.Apply(Cut{Sequence: w.state.Sequence() + 1, Time: w.now, Inputs: inputs})
