@@ -23,8 +23,8 @@ const (
 	MaxPeer = 64
 	// MaxMembers bounds each list of accounts in a lock's terms.
 	MaxMembers = 16
-	// MaxProof bounds a proof's length in bytes.
-	MaxProof = 4 << 20
+	// MaxProof bounds a proof's length in bytes, as verifier.MaxSpanBytes does, to which node's tests hold it.
+	MaxProof = 1 << 20
 	// MaxRuns bounds the runs that the span of one renewal is made of. At the longest cadence of the default rules, 600 s,
 	// that is a run each 0.6 s, as fast as one is proven; execution digests so many in a few milliseconds.
 	MaxRuns = 1 << 10

@@ -34,7 +34,7 @@ func verifierProofs(r home.ProofRules) Proofs {
 func spanVerdict(s verifier.Statement, err error) lockspace.Verdict {
 	const only = "renewals carry span proofs"
 	switch {
-	case errors.Is(err, verifier.ErrFormat), errors.Is(err, verifier.ErrVersion):
+	case errors.Is(err, verifier.ErrKind), errors.Is(err, verifier.ErrFormat), errors.Is(err, verifier.ErrVersion):
 		return lockspace.Verdict{Reason: only + ": " + err.Error()}
 	case err != nil:
 		return lockspace.Verdict{Reason: err.Error()}

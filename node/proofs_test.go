@@ -32,6 +32,16 @@ func TestRenewalsCarrySpans(t *testing.T) {
 	}
 }
 
+// What the lock space cannot import and says for itself is what the verifier says.
+func TestLockSpaceAgreesWithTheVerifier(t *testing.T) {
+	if lockspace.MaxProof != verifier.MaxSpanBytes || lockspace.MaxClock != verifier.MaxClock {
+		t.Error("the bounds of a proof or a clock differ")
+	}
+	if v := lockspace.DefaultRules().ProofVersions; len(v) != 1 || v[0] != verifier.ProofVersion {
+		t.Errorf("the default rules take versions %v", v)
+	}
+}
+
 // The lock space gets a span's statement word for word, and the reason why there is none.
 func TestSpanVerdict(t *testing.T) {
 	span := verifier.Span{T0: 3, S0: lockspace.FeltOf(4), T1: 5, S1: lockspace.FeltOf(6), Inputs: verifier.InputsDigest{7}}
