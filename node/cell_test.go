@@ -32,6 +32,7 @@ type cell struct {
 	role  func(i int) string           // nil, or node i's role
 
 	config func(*home.Config) // nil, or what changes every node's configuration
+	proofs *Proofs            // of every node; nil: the real ones
 }
 
 // fakeProofs stands for the proof system where a test is about everything else: a proof is the canonical verdict.
@@ -72,7 +73,7 @@ func newCell(t testing.TB, n int) *cell {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cell{t: t, key: key, nodes: make([]*Node, n), stop: make([]context.CancelFunc, n), done: make([]chan error, n)}
+	c := &cell{t: t, key: key, proofs: fakeProofs(), nodes: make([]*Node, n), stop: make([]context.CancelFunc, n), done: make([]chan error, n)}
 	g := home.DefaultGenesis("test")
 	g.Lease = home.LeaseRules{Cadence: 12, Grace: 6, LockDelay: 2}
 	for i := range n {
@@ -120,7 +121,7 @@ func (c *cell) start(i int) *Node {
 	if c.config != nil {
 		c.config(&cfg)
 	}
-	opt := Options{Home: h, Config: cfg, Genesis: c.gen, Proofs: fakeProofs(), Logger: log}
+	opt := Options{Home: h, Config: cfg, Genesis: c.gen, Proofs: c.proofs, Logger: log}
 	if c.now != nil {
 		opt.Now = c.now(i)
 	}
