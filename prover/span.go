@@ -3,14 +3,11 @@ package prover
 import (
 	"context"
 	"fmt"
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/seed06907907/fatty/prover/stark"
 	"github.com/seed06907907/fatty/verifier"
-	circuit "github.com/seed06907907/fatty/verifier/rcircuit"
+	"github.com/seed06907907/fatty/verifier/circuit"
 )
 
 // SpanResult is a span proof with what it says.
@@ -87,7 +84,7 @@ func (pr *Prover) ProveCircuit(ctx context.Context, a *verifier.Assignment) ([]b
 	if err != nil {
 		return nil, err
 	}
-	proof, err := stark.Prove(ctx, inst, key, nil, &stark.Trace{Main: a.Circuit.Main(parallel)}, stark.Options{})
+	proof, err := stark.Prove(ctx, inst, key, nil, &stark.Trace{Main: a.Circuit.Main}, stark.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +109,7 @@ func (pr *Prover) circuitKey(ctx context.Context, security, form int, c *circuit
 		return key, nil
 	}
 	_, root, p := verifier.Circuit(security, form)
-	key, err := stark.CommitPreprocessed(ctx, circuit.Set(), p, c.Tables())
+	key, err := stark.CommitPreprocessed(ctx, circuit.Set(), p, c.Tables)
 	if err != nil {
 		return nil, err
 	}
@@ -124,22 +121,4 @@ func (pr *Prover) circuitKey(ctx context.Context, security, form int, c *circuit
 	}
 	pr.circuits[id] = key
 	return key, nil
-}
-
-// parallel calls f for 0 .. n-1 on all processors.
-func parallel(n int, f func(i int)) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				f(i)
-			}
-		})
-	}
-	wg.Wait()
 }

@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/seed06907907/fatty/verifier/circuit"
+	"github.com/seed06907907/fatty/verifier/field"
 	"github.com/seed06907907/fatty/verifier/hash"
-	circuit "github.com/seed06907907/fatty/verifier/rcircuit"
 	"github.com/seed06907907/fatty/verifier/recursion"
 	"github.com/seed06907907/fatty/verifier/stark"
 )
@@ -84,14 +85,11 @@ func (h *Head) assign(p *stark.Proof, clock Clock) (*Assignment, error) {
 }
 
 func finish(b *circuit.Builder, head *SpanHead) (*Assignment, error) {
-	c, err := b.Finish()
+	c, err := b.Finish(circuits[head.security][head.form].heights)
 	if err != nil {
 		return nil, err
 	}
-	if heights := circuits[head.security][head.form].heights; c.LogHeights != heights {
-		return nil, fmt.Errorf("the circuit has tables of heights %v, its key says %v: please report this", c.LogHeights, heights)
-	}
-	head.Scalars = b.Scalars()
+	head.Scalars = [2]field.Ext{c.Public.A, c.Public.B}
 	return &Assignment{Head: head, Circuit: c, Violated: b.Err()}, nil
 }
 

@@ -1,13 +1,13 @@
 package verifier
 
 import (
+	"github.com/seed06907907/fatty/verifier/circuit"
 	"github.com/seed06907907/fatty/verifier/hash"
-	circuit "github.com/seed06907907/fatty/verifier/rcircuit"
 )
 
 // compiled is a circuit as a verifier knows it: the heights of its tables and the root of its preprocessed columns.
 type compiled struct {
-	heights [circuit.Components]int
+	heights [circuit.Tables]int
 	root    hash.Digest
 }
 
@@ -15,25 +15,25 @@ type compiled struct {
 // taken from a proof; a test computes them anew.
 var circuits = map[int][]compiled{
 	Security100: {
-		{[circuit.Components]int{7, 10, 11, 14, 14}, rootOf(0x4dde80eb, 0x5864c387, 0x76e77956, 0x2d5046bc, 0x470380d5, 0x414dbfe9, 0x2089b720, 0x4b5ad44d)}, // wrap 0
-		{[circuit.Components]int{7, 11, 12, 16, 16}, rootOf(0x118ba552, 0x3aade3e2, 0x5026ff07, 0x72044aba, 0x58ec72c, 0x698b8177, 0x76f94e20, 0x3cfd3e17)},  // wrap 1
-		{[circuit.Components]int{7, 11, 12, 16, 16}, rootOf(0x71e0f446, 0x68ec8770, 0x7ebe72e6, 0x1f9faa55, 0x31334b3f, 0x556b6bea, 0x73188411, 0x4e9f667f)}, // wrap 2
-		{[circuit.Components]int{6, 10, 11, 14, 14}, rootOf(0x4c1cc945, 0x7216f644, 0x4ad60129, 0x66b7b74, 0xae10f0c, 0x68e3d8a6, 0x69cdd5bc, 0x420ed76b)},   // merge narrow narrow
-		{[circuit.Components]int{6, 10, 11, 14, 14}, rootOf(0x4fce302, 0x435c985e, 0xc8c08e8, 0x4b6bcf1f, 0x8880ea9, 0x15d83325, 0x1b30f259, 0x329ad37b)},    // merge narrow wide
-		{[circuit.Components]int{6, 10, 11, 14, 14}, rootOf(0x73fef5a6, 0x76132f9b, 0x4402dc4c, 0x36b0a199, 0x6809dd0a, 0x41e94da4, 0x73678637, 0x5d05cb01)}, // merge wide narrow
-		{[circuit.Components]int{6, 10, 11, 14, 14}, rootOf(0x48431f5, 0x774ee616, 0x3775e8e, 0x35164419, 0x4ae1c995, 0xcae8821, 0x298a415c, 0x68cc9c98)},    // merge wide wide
-		{[circuit.Components]int{6, 9, 10, 13, 13}, rootOf(0x254f4d4a, 0x29ba6128, 0x75babf1c, 0x78eb511b, 0xc318ca6, 0x1c36a738, 0x5c72f894, 0x74daa450)},   // shrink narrow
-		{[circuit.Components]int{6, 9, 10, 13, 13}, rootOf(0x7d2bbe21, 0x5617a938, 0x485e59e9, 0x2dd03b35, 0x702e62bf, 0x26dbad49, 0x16366bf8, 0x67e105dd)},  // shrink wide
+		{[circuit.Tables]int{7, 10, 11, 14, 14}, rootOf(0x142b9c62, 0x102ee1ce, 0x2e39b762, 0x415f7eb3, 0x6505e1d5, 0x792a7081, 0x136dc4a6, 0x6fac8f03)}, // wrap 0
+		{[circuit.Tables]int{7, 11, 12, 16, 16}, rootOf(0x4bc60a11, 0xa60b821, 0x568f7de2, 0x3fa0d370, 0x13f30153, 0x16221e28, 0x73dc3abd, 0x1c66f6c7)},  // wrap 1
+		{[circuit.Tables]int{7, 11, 12, 16, 16}, rootOf(0x10500951, 0x2f891b58, 0x4b3b8cf7, 0x2524cff5, 0x5c5c73d0, 0x7114fa56, 0x411e62e9, 0xbd0762e)},  // wrap 2
+		{[circuit.Tables]int{6, 10, 11, 14, 14}, rootOf(0x301695, 0x532b7730, 0x2d235719, 0x3dc58045, 0x1d6582a, 0x540d9941, 0x28292a25, 0x23c6f6ee)},    // merge narrow narrow
+		{[circuit.Tables]int{6, 10, 11, 14, 14}, rootOf(0x49790b38, 0x538f36e2, 0x4c6cb7cb, 0x49fbefc1, 0x6150e00c, 0x674e9b82, 0x25822298, 0x1e12f5ed)}, // merge narrow wide
+		{[circuit.Tables]int{6, 10, 11, 14, 14}, rootOf(0x10c31fc9, 0x2748daad, 0x5d44b856, 0x5edbc343, 0x78d6f60c, 0x75f4afa5, 0x7065251b, 0x5bce37f8)}, // merge wide narrow
+		{[circuit.Tables]int{6, 10, 11, 14, 14}, rootOf(0x6d6efdef, 0x178c6f00, 0x104d3915, 0xcb9ce73, 0x78ebe60d, 0x471b0b5d, 0x3084e7d, 0x313db46d)},   // merge wide wide
+		{[circuit.Tables]int{6, 9, 10, 13, 13}, rootOf(0x2f316d23, 0x5eec727d, 0x3a4599fb, 0x67f6c7dc, 0x128d996, 0x356c2f34, 0x582161f5, 0x35e07114)},   // shrink narrow
+		{[circuit.Tables]int{6, 9, 10, 13, 13}, rootOf(0xfccf133, 0x566f6b72, 0x4919d0ab, 0x47341e00, 0x7dd11a2f, 0x45146258, 0x765318ba, 0x6c1719c8)},   // shrink wide
 	},
 	Security124: {
-		{[circuit.Components]int{7, 10, 11, 15, 14}, rootOf(0x57913b69, 0x51f71c7, 0x57183cf1, 0x4d4660ab, 0x5891642d, 0x1e3cd298, 0x1573f0b4, 0x4183e058)},  // wrap 0
-		{[circuit.Components]int{7, 11, 12, 16, 16}, rootOf(0x6d07ecff, 0x59a10ba1, 0x5940eaa4, 0x1c1f6d1a, 0x36948c34, 0x33206ec8, 0x1d62ac2a, 0x6724125a)}, // wrap 1
-		{[circuit.Components]int{7, 12, 13, 16, 16}, rootOf(0x4839075e, 0x59966fd4, 0x4ea21552, 0x10be0da0, 0x593af8b, 0x42d3d401, 0x60c95cec, 0x337f09f6)},  // wrap 2
-		{[circuit.Components]int{6, 10, 11, 15, 15}, rootOf(0x66fb2916, 0x24c70340, 0x50daa7f0, 0x6e8b0d29, 0x7161593, 0x4fbcea3, 0x30183259, 0x65ee67e7)},   // merge narrow narrow
-		{[circuit.Components]int{6, 10, 11, 15, 15}, rootOf(0x1637be4c, 0x4a45add1, 0x3727266c, 0xb467ac9, 0x26b898f2, 0x1174dfe0, 0x56bac506, 0x3a23559b)},  // merge narrow wide
-		{[circuit.Components]int{6, 10, 11, 15, 15}, rootOf(0x3f40a396, 0x1e8e28ee, 0x1baffbc3, 0x33311abb, 0x3ef1a2eb, 0xdc1c0cd, 0xc1f23db, 0x6592dc13)},   // merge wide narrow
-		{[circuit.Components]int{6, 10, 11, 15, 15}, rootOf(0x4966903c, 0x32de2e5e, 0x6ef2d22f, 0x4e8489a2, 0x1983477b, 0x7121dab, 0x55dce25f, 0x66b69543)},  // merge wide wide
-		{[circuit.Components]int{6, 9, 10, 14, 14}, rootOf(0x5f44ae2b, 0x56351ce7, 0x1e6b3c48, 0x59040a21, 0x1cb6c2bd, 0x57ab372c, 0x1e3df1e8, 0x1610b403)},  // shrink narrow
-		{[circuit.Components]int{6, 9, 10, 14, 14}, rootOf(0x69c6fa38, 0x51f26e5c, 0x19d00c3, 0x7b25d941, 0x5fc9a660, 0x4dd00ece, 0x56472660, 0x1de7512f)},   // shrink wide
+		{[circuit.Tables]int{7, 10, 11, 14, 15}, rootOf(0x77c6ac49, 0x6a1f751b, 0x7ca66188, 0x56e345e, 0x642f7cfa, 0x7c4713e4, 0x3b667138, 0xf3bd6da)},   // wrap 0
+		{[circuit.Tables]int{7, 11, 12, 16, 16}, rootOf(0x1590fa86, 0x6af570a5, 0x250269d7, 0x6fd6ad64, 0xc03ca6a, 0x51d86079, 0x66b8ef7f, 0x7104c387)},  // wrap 1
+		{[circuit.Tables]int{7, 12, 13, 16, 16}, rootOf(0x541557df, 0x134df347, 0x1e440c8, 0x5c266fa, 0x5a891169, 0x5b853c0f, 0xd28e5ae, 0x54fed127)},    // wrap 2
+		{[circuit.Tables]int{6, 10, 11, 15, 15}, rootOf(0x751a1dab, 0x6350adf9, 0x600a6bc4, 0x63735290, 0x6efa4bae, 0x1bcce36b, 0x3285cdb1, 0x3e2048d5)}, // merge narrow narrow
+		{[circuit.Tables]int{6, 10, 11, 15, 15}, rootOf(0x24c04fdc, 0xbee6f54, 0x3728a7aa, 0x7e50b734, 0x2bf8175e, 0x7b403ce2, 0x62b21c46, 0x3f521f5c)},  // merge narrow wide
+		{[circuit.Tables]int{6, 10, 11, 15, 15}, rootOf(0x45bde657, 0x656733ae, 0x4908832e, 0x3b677348, 0x28f860a2, 0xf271878, 0x747bf11, 0x8f4f882)},    // merge wide narrow
+		{[circuit.Tables]int{6, 10, 11, 15, 15}, rootOf(0x6e4773b, 0x2223fc7c, 0x65ed5c91, 0x6404fe65, 0x6512b40, 0x39109c66, 0x78b7fd7d, 0x20816e49)},   // merge wide wide
+		{[circuit.Tables]int{6, 9, 10, 14, 14}, rootOf(0x3b1cf30c, 0x32bc522a, 0x564fb6c5, 0x37e0a299, 0x2496045d, 0x71214035, 0xa584aba, 0x29f71ee1)},   // shrink narrow
+		{[circuit.Tables]int{6, 9, 10, 14, 14}, rootOf(0x580c68b4, 0x3c7a250c, 0xb93aaed, 0x3bef18f7, 0x78aa4d6e, 0x79955806, 0xc669983, 0x5c9a5769)},    // shrink wide
 	},
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/seed06907907/fatty/prover/stark"
 	"github.com/seed06907907/fatty/verifier/cairo"
 	"github.com/seed06907907/fatty/verifier/hash"
-	vstark "github.com/seed06907907/fatty/verifier/stark"
 )
 
 // TestGoldenPreprocessedRoots recomputes the constants with the prover's own code. A change to the byte table or to the
@@ -95,22 +94,18 @@ func uintFelt(v uint64) (f Felt) {
 // TestParameterSetsReachTheirLevel computes the level of every parameter set with every table at the pinned size: the worst
 // shape that a proof can have.
 func TestParameterSetsReachTheirLevel(t *testing.T) {
-	set := cairo.Core()
 	ids := map[byte]bool{}
 	for _, s := range parameterSets {
 		if ids[s.id] {
 			t.Errorf("parameter set %d appears twice", s.id)
 		}
 		ids[s.id] = true
-		inst := &vstark.Instance{Set: set, Params: s.params}
-		for _, c := range set.Components {
-			k := s.params.LogN
-			if c.LogHeight != 0 {
-				k = c.LogHeight
-			}
-			inst.LogHeights = append(inst.LogHeights, k)
+		inst := tallestRun(s.params)
+		shape, err := ShapeOf(inst)
+		if err != nil {
+			t.Fatal(err)
 		}
-		l, err := ShapeOf(inst).Level()
+		l, err := shape.Level()
 		if err != nil {
 			t.Fatal(err)
 		}

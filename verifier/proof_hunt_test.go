@@ -16,8 +16,6 @@ import (
 	"github.com/seed06907907/fatty/prover/vm"
 	"github.com/seed06907907/fatty/verifier"
 	"github.com/seed06907907/fatty/verifier/cairo"
-	"github.com/seed06907907/fatty/verifier/field"
-	"github.com/seed06907907/fatty/verifier/hash"
 	"github.com/seed06907907/fatty/verifier/stark"
 )
 
@@ -190,9 +188,14 @@ func TestShapeCountsTheProtocolsTerms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := verifier.ShapeOf(inst)
-		words := len(l.Columns[stark.TreePreprocessed]) + len(l.Columns[stark.TreeProgram]) + len(l.Columns[stark.TreeMain]) +
-			l.Batches + 2 + 2*len(inst.Set.Components)
+		s, err := verifier.ShapeOf(inst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		words := 2 * len(inst.Set.Components)
+		for _, columns := range l.Columns {
+			words += len(columns)
+		}
 		if s.Words < words {
 			t.Errorf("2^%d: %d words are batched, the calculator is told %d", n, words, s.Words)
 		}
@@ -257,16 +260,7 @@ func zeroProof(inst *stark.Instance) (*stark.Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	exts := func(n int) []field.Ext { return make([]field.Ext, n) }
-	folds := len(inst.Params.Folds())
-	p := &stark.Proof{Claims: exts(len(l.Main)), Final: exts(1 << inst.Params.FinalLog), LayerRoots: make([]hash.Digest, folds),
-		Layers: make([]stark.Layer, folds)}
-	p.Open.Preprocessed, p.Open.Program = exts(len(l.Columns[stark.TreePreprocessed])), exts(len(l.Columns[stark.TreeProgram]))
-	p.Open.Main, p.Open.Interaction, p.Open.Previous = exts(len(l.Columns[stark.TreeMain])), exts(l.Batches), exts(len(l.Main))
-	for t := range stark.Trees {
-		p.Rows[t] = make([]field.Element, len(l.Columns[t]))
-	}
-	return p, nil
+	return stark.Blank(l), nil
 }
 
 // TestHostileProofCostsBoundedMemory measures what the largest public data make a verifier allocate.

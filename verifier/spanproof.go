@@ -9,9 +9,9 @@ import (
 	"sync"
 
 	"github.com/seed06907907/fatty/verifier/cairo"
+	"github.com/seed06907907/fatty/verifier/circuit"
 	"github.com/seed06907907/fatty/verifier/field"
 	"github.com/seed06907907/fatty/verifier/hash"
-	circuit "github.com/seed06907907/fatty/verifier/rcircuit"
 	"github.com/seed06907907/fatty/verifier/recursion"
 	"github.com/seed06907907/fatty/verifier/stark"
 )
@@ -118,18 +118,11 @@ func (h *SpanHead) Instance() (*stark.Instance, error) {
 	digest := recursion.Digest(hash.Native{}, &s)
 	c := &circuits[h.security][h.form]
 	a, b := h.Scalars[0], h.Scalars[1]
-	coords := func(x field.Ext) []field.Ext { c := field.Coords(&x); return hash.Words(c[:]) }
+	public := circuit.Public{Statement: digest, A: a, B: b}
 	return &stark.Instance{Set: circuit.Set(), Params: formParams(h.security, h.form), LogHeights: c.heights[:],
-		Scalars: make([][]field.Element, circuit.Components), Ext: circuit.ExtScalars[field.Ext](field.Arithmetic{}, a, b),
+		Scalars: make([][]field.Element, circuit.Tables), Ext: public.Ext(),
 		Preprocessed: c.root, PublicDigests: []hash.Digest{circuitKey(h.security, h.form), digest}, PublicExt: []field.Ext{a, b},
-		PublicSum: func(lk stark.Lookup[field.Ext]) (sum field.Ext, err error) {
-			n, failed := stark.NewNative()
-			for _, t := range circuit.PublicTuples[field.Ext](n, hash.Words(digest[:]), coords(a), coords(b)) {
-				sum = field.Sub(sum, n.Inverse("a public lookup's denominator is zero", lk.Denominator(n, circuit.WireRelation, t)))
-			}
-			return sum, *failed
-		},
-	}, nil
+		PublicSum: public.Sum}, nil
 }
 
 // Encode writes a whole proof.
@@ -208,7 +201,8 @@ func verifySpan(proof []byte, accept Accept) (Statement, error) {
 		return Statement{}, err
 	}
 	span := h.Span
-	return Statement{Kind: KindSpan, Key: h.Key, Life: h.Life, Anchor: h.Anchor, Span: &span, Level: spanLevels()[h.security]}, nil
+	_, mergeable := shapeOf(h.security, h.form)
+	return Statement{Shrunk: !mergeable, Kind: KindSpan, Key: h.Key, Life: h.Life, Anchor: h.Anchor, Span: &span, Level: spanLevels()[h.security]}, nil
 }
 
 // check decodes and verifies the STARK behind a head.
@@ -250,7 +244,7 @@ var spanLevels = sync.OnceValue(func() map[int]Level {
 		}
 		for form := range circuits[security] {
 			consider(&stark.Instance{Set: circuit.Set(), Params: formParams(security, form), LogHeights: circuits[security][form].heights[:],
-				Scalars: make([][]field.Element, circuit.Components), Ext: circuit.ExtScalars[field.Ext](field.Arithmetic{}, field.Ext{}, field.Ext{})})
+				Scalars: make([][]field.Element, circuit.Tables), Ext: circuit.ExtScalars[field.Ext](field.Arithmetic{}, field.Ext{}, field.Ext{})})
 		}
 		out[security] = least
 	}

@@ -23,6 +23,7 @@ type Statement struct {
 	Anchor [32]byte // when it was made: a recent state root; zero for any time
 	Output []Felt   // of a run: its whole output segment
 	Span   *Span    // of a span: from where to where
+	Shrunk bool     // of a span: it can be merged no more
 	Level  Level    // how sure the proof is, for the parameters it was accepted under
 }
 

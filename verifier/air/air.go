@@ -325,6 +325,9 @@ func (b *Builder) ZeroWeighted(label string, terms ...WeightedExpr) {
 			b.fail("weighted constraint %q has a term of another builder, scalar or basis", label)
 			return
 		}
+		if d := b.c.Nodes[t.x.id].Degree; d > MaxDegree {
+			b.fail("weighted constraint %q has degree %d, at most %d", label, d, MaxDegree)
+		}
 		w.Terms = append(w.Terms, Term{max(t.param, -1), t.basis, t.x.id})
 	}
 	b.c.Weighted = append(b.c.Weighted, w)

@@ -29,7 +29,9 @@ type Claim[E any] struct {
 	Present                               [Slots]E // 1 if the program has the builtin, else 0
 	InitialAP, FinalAP, FrameID, ReturnID E
 	Segments                              [Slots]ClaimSegment[E]
-	Output                                []ClaimCell[E]
+	// Cells is the length of the output, Cell its i-th cell: an output may be long.
+	Cells int
+	Cell  func(i int) ClaimCell[E]
 }
 
 // ClaimSegment is a Segment.
@@ -71,7 +73,7 @@ func (c *Claim[E]) Check(ar Arithmetic[E], heights []stark.Height[E]) {
 		ar.Bits(name+"it starts before it ends", used, addressBits)
 		cells, component := b.cells()
 		if component == "" {
-			ar.Equal(name+"its cells are the output", used, konst(uint64(len(c.Output))))
+			ar.Equal(name+"its cells are the output", used, konst(uint64(c.Cells)))
 			continue
 		}
 		if cells > 1 {
@@ -127,20 +129,20 @@ func (c *Claim[E]) Scalars(ar Arithmetic[E]) [][]E {
 }
 
 // lookups lists the public lookups: the first state is yielded, the last one used, and the public cells of memory are read.
-// Addresses that are values of cells are held below 2^29 by the way.
-func (c *Claim[E]) lookups(ar Arithmetic[E]) (out []claimLookup[E]) {
+// Addresses that are values of cells are held below 2^29 by the way. A tuple is each's only until it returns.
+func (c *Claim[E]) lookups(ar Arithmetic[E], each func(claimLookup[E])) {
 	zero, one := ar.Const(field.Element{}), ar.Const(field.New(1))
+	buffer := make([]E, 0, 1+Limbs)
 	read := func(on, address, id E, limbs []E) {
-		out = append(out, claimLookup[E]{AddressToID, on, []E{address, id}})
-		tuple := append(append(make([]E, 0, 1+Limbs), id), limbs...)
+		each(claimLookup[E]{AddressToID, on, append(buffer[:0], address, id)})
+		tuple := append(append(buffer[:0], id), limbs...)
 		for len(tuple) < 1+Limbs {
 			tuple = append(tuple, zero)
 		}
-		out = append(out, claimLookup[E]{IDToValue, on, tuple})
+		each(claimLookup[E]{IDToValue, on, tuple})
 	}
-	out = append(out,
-		claimLookup[E]{Opcodes, ar.Sub(zero, one), []E{ar.Const(field.New(initialPC)), c.InitialAP, c.InitialAP}},
-		claimLookup[E]{Opcodes, one, []E{ar.Const(field.New(finalPC)), c.FinalAP, c.InitialAP}})
+	each(claimLookup[E]{Opcodes, ar.Sub(zero, one), []E{ar.Const(field.New(initialPC)), c.InitialAP, c.InitialAP}})
+	each(claimLookup[E]{Opcodes, one, []E{ar.Const(field.New(finalPC)), c.FinalAP, c.InitialAP}})
 	read(one, ar.Sub(c.InitialAP, ar.Const(field.New(2))), c.FrameID,
 		addressLimbs(ar, ar.Bits("the first ap is below 2^29", c.InitialAP, addressBits)))
 	read(one, ar.Sub(c.InitialAP, one), c.ReturnID, nil)
@@ -154,10 +156,10 @@ func (c *Claim[E]) lookups(ar Arithmetic[E]) (out []claimLookup[E]) {
 			addressLimbs(ar, ar.Bits(name+"its end is below 2^29", s.Stop, addressBits)))
 		position = ar.Add(position, on)
 	}
-	for i, cell := range c.Output {
+	for i := range c.Cells {
+		cell := c.Cell(i)
 		read(one, ar.Add(c.Segments[0].Start, ar.Const(field.New(uint64(i)))), cell.ID, cell.Limbs[:])
 	}
-	return out
 }
 
 // addressLimbs are the limbs of an address, from its bits.
@@ -169,10 +171,10 @@ func addressLimbs[E any](ar stark.Ring[E], bits []E) []E {
 // Sum returns the sum of the public lookups' fractions.
 func (c *Claim[E]) Sum(ar Arithmetic[E], lk stark.Lookup[E]) E {
 	sum := ar.Const(field.Element{})
-	for _, l := range c.lookups(ar) {
+	c.lookups(ar, func(l claimLookup[E]) {
 		den := lk.Denominator(ar, l.relation, l.tuple)
 		sum = ar.Add(sum, ar.Mul(l.on, ar.Inverse("a public lookup's denominator is zero", den)))
-	}
+	})
 	return sum
 }
 
@@ -185,18 +187,19 @@ func (c *Claim[E]) Mask(ar stark.Ring[E]) E {
 	return mask
 }
 
-// Words returns what the transcript absorbs of the public data, and felts as 16 words of 16 bits, lowest first. The number
+// Words hands out what the transcript absorbs of the public data: felts as 16 words of 16 bits, lowest first. The number
 // of output cells comes before them, so no two public data have the same words.
-func (c *Claim[E]) Words(ar stark.Ring[E]) []E {
-	out := []E{c.Mask(ar), c.InitialAP, c.FinalAP, c.FrameID, c.ReturnID}
+func (c *Claim[E]) Words(ar stark.Ring[E], each func(words ...E)) {
+	each(c.Mask(ar), c.InitialAP, c.FinalAP, c.FrameID, c.ReturnID)
 	for _, s := range c.Segments {
-		out = append(out, s.Start, s.Stop, s.StartID, s.StopID)
+		each(s.Start, s.Stop, s.StartID, s.StopID)
 	}
-	out = append(out, ar.Const(field.New(uint64(len(c.Output)))))
-	for _, cell := range c.Output {
-		out = append(append(out, cell.ID), cell.Words[:]...)
+	each(ar.Const(field.New(uint64(c.Cells))))
+	for i := range c.Cells {
+		cell := c.Cell(i)
+		each(cell.ID)
+		each(cell.Words[:]...)
 	}
-	return out
 }
 
 // Native is the arithmetic of values themselves.
@@ -238,9 +241,9 @@ func (d *PublicData) Claim() *Claim[field.Ext] {
 		c.Present[i] = field.One()
 		c.Segments[i] = ClaimSegment[field.Ext]{num(s.Start), num(s.Stop), num(s.StartID), num(s.StopID)}
 	}
-	c.Output = make([]ClaimCell[field.Ext], len(d.Output))
-	for i, o := range d.Output {
-		cell := &c.Output[i]
+	c.Cells = len(d.Output)
+	c.Cell = func(i int) (cell ClaimCell[field.Ext]) {
+		o := d.Output[i]
 		cell.ID = num(o.ID)
 		for j, limb := range feltLimbs(o.Value) {
 			cell.Limbs[j] = field.FromBase(field.New(limb))
@@ -249,6 +252,7 @@ func (d *PublicData) Claim() *Claim[field.Ext] {
 			at := FeltBytes - 2*(j+1)
 			cell.Words[j] = num(uint32(o.Value[at])<<8 | uint32(o.Value[at+1]))
 		}
+		return cell
 	}
 	return c
 }

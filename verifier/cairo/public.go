@@ -164,7 +164,7 @@ func (d *PublicData) Check(logHeights []int) error {
 		heights[i] = stark.HeightOf(MaxLogHeight, k)
 	}
 	c.Check(Native{ar}, heights)
-	c.lookups(Native{ar})
+	c.lookups(Native{ar}, func(claimLookup[field.Ext]) {})
 	if *failed != nil {
 		return fmt.Errorf("%w: %w", *failed, ErrPublicData)
 	}
@@ -200,16 +200,16 @@ func (d *PublicData) lookupCount() int { return 2 + 2*(2+2*Slots+len(d.Output)) 
 // Lookups returns the public data's lookups, for oracles. Check must have passed.
 func (d *PublicData) Lookups() (out []air.PublicLookup) {
 	ar, _ := stark.NewNative()
-	for _, l := range d.Claim().lookups(Native{ar}) {
+	d.Claim().lookups(Native{ar}, func(l claimLookup[field.Ext]) {
 		if l.on.IsZero() {
-			continue
+			return
 		}
 		p := air.PublicLookup{Relation: l.relation, Yield: !l.on.IsOne()}
 		for _, x := range l.tuple {
 			p.Tuple = append(p.Tuple, x.B0.A0)
 		}
 		out = append(out, p)
-	}
+	})
 	return out
 }
 

@@ -98,10 +98,11 @@ func (d *PublicData) ids() []uint32 {
 
 // Words returns what the transcript absorbs of the public data, as Claim.Words has it.
 func (d *PublicData) Words() []air.Element {
-	words := d.Claim().Words(field.Arithmetic{})
-	out := make([]air.Element, len(words))
-	for i, w := range words {
-		out[i] = w.B0.A0
-	}
+	out := make([]air.Element, 0, 6+4*Slots+17*len(d.Output))
+	d.Claim().Words(field.Arithmetic{}, func(words ...field.Ext) {
+		for _, w := range words {
+			out = append(out, w.B0.A0)
+		}
+	})
 	return out
 }

@@ -223,8 +223,8 @@ func TestEverything(t *testing.T) {
 	t.Logf("rows %v, heights %v, %d gates", c.Rows, c.LogHeights, c.Gates)
 }
 
-// TestStructureIsIndependentOfValues builds the same circuit with other values, opened places, repeated places among them,
-// and false ones.
+// TestStructureIsIndependentOfValues builds the same circuit with other values, false ones among them, and other places, all
+// the same among them.
 func TestStructureIsIndependentOfValues(t *testing.T) {
 	build := func(seed uint64) *Circuit {
 		b := NewBuilder()
@@ -235,6 +235,46 @@ func TestStructureIsIndependentOfValues(t *testing.T) {
 	for seed := range uint64(6) {
 		sameStructure(t, want, build(seed+2))
 	}
+
+	// Seven openings of a tree of eight leaves, and a value that holds only in the first circuit.
+	r := rand.New(rand.NewPCG(1, 15))
+	leaves := make([]hash.Digest, 8)
+	for i := range leaves {
+		leaves[i] = randomDigest(r)
+	}
+	f := grow(leaves)
+	opened := func(places []uint32, lie bool) *Circuit {
+		b := NewBuilder()
+		b.Root(0, b.AdviceBlock(f.root()))
+		for _, p := range places {
+			path := f.path(p)
+			if lie {
+				path[1] = randomDigest(r)
+			}
+			b.Open(0, f.depth(), b.BlockLeaf(b.AdviceBlock(leaves[p])), b.Advice(base(uint64(p))), p, path)
+		}
+		v := uint64(5)
+		if lie {
+			v = 0
+		}
+		x := b.Advice(base(v))
+		b.Bits("bits", x, 3)
+		b.CanonicalBits("canonical", x)
+		b.Equal("equal", b.Mul(x, b.Inverse("inverse", x)), b.Const(one))
+		b.EqualBlocks("blocks", b.Pack([]Wire{x})[0], b.AdviceBlock(hash.Digest{field.New(5)}))
+		if (b.Err() == nil) == lie {
+			t.Fatal(b.Err())
+		}
+		c := finish(t, b)
+		if err := oracle(c); (err == nil) == lie {
+			t.Fatal(err)
+		}
+		return c
+	}
+	want = opened([]uint32{0, 1, 2, 3, 4, 5, 6}, false)
+	sameStructure(t, want, opened([]uint32{3, 3, 3, 3, 3, 3, 3}, false))
+	sameStructure(t, want, opened([]uint32{7, 0, 7, 4, 3, 4, 0}, false))
+	sameStructure(t, want, opened([]uint32{1, 7, 5, 5, 0, 2, 2}, true))
 }
 
 func sameStructure(t *testing.T, want, got *Circuit) {

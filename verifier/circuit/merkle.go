@@ -302,7 +302,7 @@ func (b *Builder) Root(number int, root Block) {
 func (t *tree) code(level int) uint32 { return uint32((t.number+1)*codeStep + level) }
 
 // Open demands that a leaf stands at index in a tree of 2^depth leaves, and returns the leaf's Horner sum. place is the
-// index's value, path the siblings from the leaf up.
+// index's value, path the siblings from the leaf up; those above a node that an earlier opening led through are known already.
 func (b *Builder) Open(number, depth int, leaf Leaf, index Wire, place uint32, path []hash.Digest) Wire {
 	t := b.trees[number]
 	if t == nil || leaf.ref == 0 || depth < 1 || depth > maxDepth || len(path) != depth || t.depth != 0 && t.depth != depth {

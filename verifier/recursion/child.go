@@ -3,9 +3,9 @@ package recursion
 import (
 	"slices"
 
+	"github.com/seed06907907/fatty/verifier/circuit"
 	"github.com/seed06907907/fatty/verifier/field"
 	"github.com/seed06907907/fatty/verifier/hash"
-	"github.com/seed06907907/fatty/verifier/rcircuit"
 	"github.com/seed06907907/fatty/verifier/stark"
 )
 
@@ -90,12 +90,12 @@ func (c *child) Leaves(tree int, root block, places []stark.Place[wire], beta wi
 	leaves := make([]hash.Digest, len(c.places))
 	hash.Leaves(leaves, rows, width)
 	paths := hash.Expand(depth, c.twins[tree], c.places, leaves, c.proof.Paths[tree])
-	c.w.Root(c.tree(tree), depth, root)
+	c.w.Root(c.tree(tree), root)
 	sums, columns := make([]wire, len(places)), make([][]wire, len(places))
 	for q, p := range places {
 		i, _ := slices.BinarySearch(c.places, p.Value)
 		leaf, exts := c.w.Leaf(c.side, rows[i*width:(i+1)*width], at)
-		sums[q] = c.w.Open(c.tree(tree), leaf, c.placeOf(q, p, 0), p.Value, paths[i])
+		sums[q] = c.w.Open(c.tree(tree), depth, leaf, c.placeOf(q, p, 0), p.Value, paths[i])
 		columns[q] = exts
 	}
 	return sums, columns
@@ -149,13 +149,13 @@ func (c *child) Cosets(layer, a int, root block, places []stark.Place[wire], kno
 	depth := len(places[0].Bits) - a
 	paths := hash.Expand(depth, 0, cosets, leaves, c.proof.Layers[layer].Path)
 	tree := c.tree(stark.Trees + layer)
-	c.w.Root(tree, depth, root)
+	c.w.Root(tree, root)
 	out := make([][]wire, len(places))
 	for q, p := range places {
 		i, _ := slices.BinarySearch(cosets, p.Value>>a)
 		var leaf circuit.Leaf
 		leaf, out[q] = c.w.LeafExts(filled[i])
-		c.w.Open(tree, leaf, c.placeOf(q, p, a), p.Value>>a, paths[i])
+		c.w.Open(tree, depth, leaf, c.placeOf(q, p, a), p.Value>>a, paths[i])
 	}
 	return out
 }

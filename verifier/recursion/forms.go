@@ -4,9 +4,9 @@ import (
 	"fmt"
 
 	"github.com/seed06907907/fatty/verifier/cairo"
+	"github.com/seed06907907/fatty/verifier/circuit"
 	"github.com/seed06907907/fatty/verifier/field"
 	"github.com/seed06907907/fatty/verifier/hash"
-	"github.com/seed06907907/fatty/verifier/rcircuit"
 	"github.com/seed06907907/fatty/verifier/stark"
 )
 
@@ -139,7 +139,7 @@ func (l *Level) Blank(f Form) (*circuit.Circuit, error) {
 		}
 		Shrink(b, l.Shapes[f.Left], s)
 	}
-	return b.Finish()
+	return b.Finish(circuit.Heights{})
 }
 
 func blankRun(form *RunForm) (*Run, error) {
@@ -158,7 +158,7 @@ func blankRun(form *RunForm) (*Run, error) {
 
 func blankSpan(p stark.Params) (*Span, error) {
 	s := &Span{Path: make([]hash.Digest, ListDepth)}
-	for range circuit.Components {
+	for range circuit.Tables {
 		s.LogHeights = append(s.LogHeights, minHeight)
 	}
 	l, err := stark.NewLayout(spanInstance(p, s))
@@ -171,6 +171,6 @@ func blankSpan(p stark.Params) (*Span, error) {
 
 // spanInstance is a span's instance as far as its layout needs.
 func spanInstance(p stark.Params, s *Span) *stark.Instance {
-	return &stark.Instance{Set: circuit.Set(), Params: p, LogHeights: s.LogHeights, Scalars: make([][]field.Element, circuit.Components),
+	return &stark.Instance{Set: circuit.Set(), Params: p, LogHeights: s.LogHeights, Scalars: make([][]field.Element, circuit.Tables),
 		Ext: circuit.ExtScalars[field.Ext](field.Arithmetic{}, s.Scalars[0], s.Scalars[1])}
 }

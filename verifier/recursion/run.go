@@ -3,9 +3,9 @@ package recursion
 import (
 	"github.com/seed06907907/fatty/verifier/air"
 	"github.com/seed06907907/fatty/verifier/cairo"
+	"github.com/seed06907907/fatty/verifier/circuit"
 	"github.com/seed06907907/fatty/verifier/field"
 	"github.com/seed06907907/fatty/verifier/hash"
-	"github.com/seed06907907/fatty/verifier/rcircuit"
 	"github.com/seed06907907/fatty/verifier/stark"
 )
 
@@ -111,9 +111,10 @@ func Wrap(b *circuit.Builder, form *RunForm, run *Run, keyRoot hash.Digest) {
 	for _, word := range form.Head {
 		head = append(head, w.Const(word))
 	}
+	claim.Words(w, func(words ...wire) { head = append(head, words...) })
 	subject := &stark.Subject[wire, block]{Set: set, Params: form.Params, Heights: heights, Scalars: claim.Scalars(w),
 		Preprocessed: w.ConstBlock(form.Preprocessed), Program: program.roots[form.Root], ProgramLogHeight: program.height.Log,
-		Public:        append(head, claim.Words(w)...),
+		Public:        head,
 		PublicDigests: []block{life[0], life[1], anchor[0], anchor[1], key},
 		PublicSum:     func(lk stark.Lookup[wire]) wire { return claim.Sum(w, lk) },
 	}
@@ -126,7 +127,6 @@ func Wrap(b *circuit.Builder, form *RunForm, run *Run, keyRoot hash.Digest) {
 	}
 	c := newChild(w, 0, circuit.SideA, l, run.Proof)
 	stark.Check(w, subject, c.messages(), c, nil)
-	w.Equal("a scalar that is not needed is 0", w.PublicScalar(circuit.SideB, field.Ext{}), w.Const(field.Element{}))
 
 	// The clock ABI.
 	t0, s0, t1, s1, inputs := felts[0], felts[1], felts[2], felts[3], felts[4]
@@ -175,6 +175,8 @@ func (w wires) claim(d *cairo.PublicData) (*cairo.Claim[wire], []felt) {
 	}
 	w.Equal("the program has an output", c.Present[0], w.Const(field.New(1)))
 	var felts []felt
+	var cells []cairo.ClaimCell[wire]
+	c.Cells, c.Cell = clockFelts, func(i int) cairo.ClaimCell[wire] { return cells[i] }
 	for i := range clockFelts {
 		var cell cairo.OutputCell
 		if i < len(d.Output) {
@@ -182,7 +184,7 @@ func (w wires) claim(d *cairo.PublicData) (*cairo.Claim[wire], []felt) {
 		}
 		f := w.felt("a felt of the output is in words", cell.Value)
 		felts = append(felts, f)
-		c.Output = append(c.Output, cairo.ClaimCell[wire]{ID: any(id, field.FromBase(field.New(uint64(cell.ID)))), Limbs: f.limbs, Words: f.words})
+		cells = append(cells, cairo.ClaimCell[wire]{ID: any(id, field.FromBase(field.New(uint64(cell.ID)))), Limbs: f.limbs, Words: f.words})
 	}
 	return c, felts
 }

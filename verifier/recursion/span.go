@@ -1,9 +1,9 @@
 package recursion
 
 import (
+	"github.com/seed06907907/fatty/verifier/circuit"
 	"github.com/seed06907907/fatty/verifier/field"
 	"github.com/seed06907907/fatty/verifier/hash"
-	"github.com/seed06907907/fatty/verifier/rcircuit"
 	"github.com/seed06907907/fatty/verifier/stark"
 )
 
@@ -50,9 +50,9 @@ func (w wires) verifySpan(number int, side circuit.Side, p stark.Params, s *Span
 	preprocessed := w.AdviceBlock(s.Preprocessed)
 	key := Key[wire, block](w, p, logs, preprocessed)
 	list := number*treesPerChild + treesPerChild - 1
-	w.Root(list, len(s.Path), h.KeyRoot)
+	w.Root(list, h.KeyRoot)
 	index := w.bits("a key's place in the list", s.Index, len(s.Path))
-	w.Open(list, w.BlockLeaf(key), stark.Number[wire](w, index), s.Index, s.Path)
+	w.Open(list, len(s.Path), w.BlockLeaf(key), stark.Number[wire](w, index), s.Index, s.Path)
 
 	a, b := w.Advice(s.Scalars[0]), w.Advice(s.Scalars[1])
 	digest := Digest[wire](w, &h.Statement)
@@ -130,7 +130,6 @@ func Merge(b *circuit.Builder, left, right stark.Params, l, r *Span) {
 func Shrink(b *circuit.Builder, p stark.Params, s *Span) {
 	w := wires{b}
 	h := w.verifySpan(0, circuit.SideA, p, s)
-	w.Equal("a scalar that is not needed is 0", w.PublicScalar(circuit.SideB, field.Ext{}), w.Const(field.Element{}))
 	w.public(Digest[wire](w, &h.Statement))
 }
 

@@ -1,9 +1,9 @@
 package recursion
 
 import (
+	"github.com/seed06907907/fatty/verifier/circuit"
 	"github.com/seed06907907/fatty/verifier/field"
 	"github.com/seed06907907/fatty/verifier/hash"
-	"github.com/seed06907907/fatty/verifier/rcircuit"
 	"github.com/seed06907907/fatty/verifier/stark"
 )
 
