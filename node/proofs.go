@@ -40,6 +40,9 @@ func spanVerdict(s verifier.Statement, err error) lockspace.Verdict {
 		return lockspace.Verdict{Reason: err.Error()}
 	case s.Kind != verifier.KindSpan || s.Span == nil:
 		return lockspace.Verdict{Reason: only + ", and this is the proof of a run: wrap it"}
+	case s.Shrunk:
+		// A successor could not extend it: the chain of lives would end with whoever hands one in.
+		return lockspace.Verdict{Reason: "a shrunk span proof can be merged no more: hand in the one that it was made from"}
 	}
 	return lockspace.Verdict{OK: true, Key: lockspace.Digest(s.Key), Life: s.Life, Anchor: s.Anchor,
 		T0: s.Span.T0, S0: lockspace.Felt(s.Span.S0), T1: s.Span.T1, S1: lockspace.Felt(s.Span.S1), Inputs: lockspace.Digest(s.Span.Inputs)}

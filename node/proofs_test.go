@@ -52,6 +52,11 @@ func TestSpanVerdict(t *testing.T) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	bad := fmt.Errorf("query 3: %w", verifier.ErrInvalid)
+	shrunk := s
+	shrunk.Shrunk = true
+	if got := spanVerdict(shrunk, nil); got.OK || got.Key != (lockspace.Digest{}) {
+		t.Errorf("a shrunk span, which no successor can extend, is taken: %+v", got)
+	}
 	if got := spanVerdict(verifier.Statement{}, bad); got.OK || got.Reason != bad.Error() {
 		t.Errorf("%+v", got)
 	}
