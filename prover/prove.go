@@ -217,16 +217,25 @@ func (pr *Prover) fixed(ctx context.Context, p verifier.Program, key verifier.Ke
 	return pre, pr.program, nil
 }
 
-// Warm commits the preprocessed tables of a size, so that the first proof need not.
+// Warm commits the preprocessed tables of a size and the circuits that its proofs need to become spans, so that the first
+// of each need not.
 func (pr *Prover) Warm(ctx context.Context, logN int) error {
 	params, err := verifier.Params(verifier.Security100, logN)
 	if err != nil {
 		return err
 	}
 	pr.mu.Lock()
-	defer pr.mu.Unlock()
 	_, err = pr.tables(ctx, params)
-	return err
+	pr.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	for _, form := range verifier.SpanForms(verifier.Security100, logN) {
+		if err := pr.warmCircuit(ctx, verifier.Security100, form); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tables returns the committed preprocessed tables of a size, whatever the level: they depend on size and blow-up alone.

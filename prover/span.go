@@ -122,3 +122,18 @@ func (pr *Prover) circuitKey(ctx context.Context, security, form int, c *circuit
 	pr.circuits[id] = key
 	return key, nil
 }
+
+// warmCircuit builds a circuit's key if it is not at hand.
+func (pr *Prover) warmCircuit(ctx context.Context, security, form int) error {
+	pr.mu.Lock()
+	defer pr.mu.Unlock()
+	if pr.circuits[circuitID{security, form}] != nil {
+		return nil
+	}
+	c, err := verifier.BlankCircuit(security, form)
+	if err != nil {
+		return err
+	}
+	_, err = pr.circuitKey(ctx, security, form, c)
+	return err
+}

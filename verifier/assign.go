@@ -3,6 +3,7 @@ package verifier
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/seed06907907/fatty/verifier/circuit"
 	"github.com/seed06907907/fatty/verifier/field"
@@ -199,6 +200,25 @@ func AssignShrink(span []byte) (*Assignment, error) {
 	b := circuit.NewBuilder()
 	recursion.Shrink(b, level.Shapes[c.shape], c.span)
 	return finish(b, &head)
+}
+
+// SpanForms lists the circuits that runs of a pinned size take to become one span: the wrap, the merge of two wraps, and that
+// of merged spans.
+func SpanForms(security, logN int) (out []int) {
+	level := levels()[security]
+	for i, size := range pinnedSizes {
+		if size.n != logN {
+			continue
+		}
+		shape, _ := shapeOf(security, i)
+		out = append(out, i)
+		for _, m := range []recursion.Form{{Kind: recursion.KindMerge, Left: shape, Right: shape}, {Kind: recursion.KindMerge}} {
+			if form := formOf(level, m); !slices.Contains(out, form) {
+				out = append(out, form)
+			}
+		}
+	}
+	return out
 }
 
 // BlankCircuit describes a circuit with values that mean nothing: what its key is made from.

@@ -9,6 +9,7 @@ import (
 	"github.com/seed06907907/fatty/prover/stark"
 	"github.com/seed06907907/fatty/verifier/cairo"
 	"github.com/seed06907907/fatty/verifier/hash"
+	vstark "github.com/seed06907907/fatty/verifier/stark"
 )
 
 // TestGoldenPreprocessedRoots recomputes the constants with the prover's own code. A change to the byte table or to the
@@ -101,6 +102,9 @@ func TestParameterSetsReachTheirLevel(t *testing.T) {
 		}
 		ids[s.id] = true
 		inst := tallestRun(s.params)
+		if err := cairo.CheckHeights(inst.LogHeights, vstark.PublicLookups); err != nil {
+			t.Errorf("a circuit for 2^%d rows does not ask what heights are, so all must do: %v", s.params.LogN, err)
+		}
 		shape, err := ShapeOf(inst)
 		if err != nil {
 			t.Fatal(err)

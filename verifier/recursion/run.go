@@ -128,6 +128,8 @@ func Wrap(b *circuit.Builder, form *RunForm, run *Run, keyRoot hash.Digest) {
 	c := newChild(w, 0, circuit.SideA, l, run.Proof)
 	stark.Check(w, subject, c.messages(), c, nil)
 
+	w.Equal("a scalar that is not needed is 0", w.PublicScalar(circuit.SideB, field.Ext{}), w.Const(field.Element{}))
+
 	// The clock ABI.
 	t0, s0, t1, s1, inputs := felts[0], felts[1], felts[2], felts[3], felts[4]
 	zero := w.Const(field.Element{})
