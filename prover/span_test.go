@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/seed06907907/fatty/prover/vm"
 	"github.com/seed06907907/fatty/verifier"
@@ -156,4 +157,49 @@ func BenchmarkVerifySpan(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkRenewal is one renewal after another of a machine that has run since t = 0, each of 2^14 steps: run, wrap, and the
+// merge that makes it part of the whole life. A late one costs what the second does: run it with -benchtime 40x.
+func BenchmarkRenewal(b *testing.B) {
+	ctx, pr := context.Background(), new(Prover)
+	p, _ := lcg(b, 1)
+	var at, state, ticks vm.Felt
+	state.SetUint64(7)
+	ticks.SetUint64((1<<14 - 49) / 31)
+	var whole []byte
+	renew := func() (seconds float64, bytes int) {
+		start := time.Now()
+		r, err := pr.Prove(ctx, p, []vm.Felt{at, state, ticks, {}}, Options{Life: testLife, Anchor: testAnchor})
+		if err != nil {
+			b.Fatal(err)
+		}
+		w, err := pr.Wrap(ctx, r.Proof)
+		if err != nil {
+			b.Fatal(err)
+		}
+		at, state = r.Output[2], r.Output[3]
+		if whole == nil {
+			whole = w.Proof
+			return time.Since(start).Seconds(), len(whole)
+		}
+		m, err := pr.Merge(ctx, whole, w.Proof)
+		if err != nil {
+			b.Fatal(err)
+		}
+		whole = m.Proof
+		return time.Since(start).Seconds(), len(whole)
+	}
+	renew()
+	second, size := renew()
+	var last float64
+	var lastSize int
+	b.ResetTimer()
+	for range b.N {
+		last, lastSize = renew()
+	}
+	b.ReportMetric(second, "second-s")
+	b.ReportMetric(float64(size), "second-bytes")
+	b.ReportMetric(last, "last-s")
+	b.ReportMetric(float64(lastSize), "last-bytes")
 }
