@@ -37,7 +37,7 @@ func (k *Key) UnmarshalText(b []byte) error {
 // pinnedSizes are the sizes that a proof may have, each with its blow-up and the size at which FRI stops, all as log2, in the
 // order in which a key lists the roots of the program's table. Short runs take blow-up 8: what a wrap costs grows with the
 // queries, so the second that a run takes longer saves more than that (docs/performance.md).
-var pinnedSizes = [...]struct{ n, blowup, final int }{{16, 3, 4}, {18, 1, 6}, {20, 1, 5}}
+var pinnedSizes = [...]struct{ n, blowup, final int }{{16, 3, 4}, {18, 1, 3}, {20, 1, 5}}
 
 // programID is what a key is the hash of, and what a proof carries of its program: all but the bytecode.
 type programID struct {

@@ -105,15 +105,16 @@ func Check[E, D any](ar Arithmetic[E, D], s *Subject[E, D], m *Messages[E, D], o
 	if stage != nil && !stage() {
 		return
 	}
-	points := make([]E, len(places))
+	folded := s.Params.Folds()
+	points, firsts := make([]E, len(places)), make([]E, len(places))
 	for q, p := range places {
-		points[q] = pointOf[E](ar, s.Params, p)
+		points[q], firsts[q] = pointOf[E](ar, s.Params, p, folded[0])
 	}
 	code := deepCodeword(ar, s, m, c, o, beta, zeta, places, points)
 	if stage != nil && !stage() {
 		return
 	}
-	checkLayers(ar, s.Params, m, o, folds, places, points, code)
+	checkLayers(ar, s.Params, m, o, folds, places, firsts, code)
 }
 
 // Labels of what may fail to hold.

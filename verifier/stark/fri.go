@@ -50,14 +50,18 @@ func (t FoldTable) Fold(values []field.Ext, inverse field.Element, challenge fie
 	return values[0]
 }
 
-// pointOf returns the point of the domain at a place: bit j, lowest first, of the place is bit n-1-j of the power of the
-// generator.
-func pointOf[E any](ar Ring[E], p Params, place Place[E]) E {
-	x := ar.Const(field.Shift(p.LogN))
+// pointOf returns the point of the domain at a place, and the first point of the coset of 2^a neighbours that it is in. Bit j,
+// lowest first, of the place is bit n-1-j of the power of the generator.
+func pointOf[E any](ar Ring[E], p Params, place Place[E], a int) (x, first E) {
+	x = ar.Const(field.Shift(p.LogN))
+	first = x
 	for j := len(place.Bits) - 1; j >= 0; j-- {
 		x = turn(ar, x, place.Bits[j], field.Root(j+1))
+		if j == a {
+			first = x
+		}
 	}
-	return x
+	return x, first
 }
 
 // turn is x * w if bit is 1, else x.
@@ -99,16 +103,18 @@ func foldCoset[E any](ar Ring[E], a int, values []E, ratio E) E {
 	return values[0]
 }
 
-// checkLayers follows the queried values through all layers to the final polynomial. points are those of the places.
+// checkLayers follows the queried values through all layers to the final polynomial. firsts are the first points of the
+// cosets of the places in the first layer.
 func checkLayers[E, D any](ar Arithmetic[E, D], p Params, m *Messages[E, D], o Opener[E, D], challenges []E, places []Place[E],
-	points, values []E) {
-	places, points, values = slices.Clone(places), slices.Clone(points), slices.Clone(values)
+	firsts, values []E) {
+	places, values = slices.Clone(places), slices.Clone(values)
+	points := slices.Clone(firsts)
 	for i, a := range p.Folds() {
 		cosets := o.Cosets(i, a, m.Layers[i], places, values)
 		for q := range places {
 			ar.Equal(labelLayer, choose(ar, places[q].Bits[:a], cosets[q]), values[q])
 			x := points[q]
-			for j := range a { // back to the coset's first point
+			for j := 0; i > 0 && j < a; j++ { // back to the coset's first point
 				w := field.Root(j + 1)
 				w.Inverse(&w)
 				x = turn(ar, x, places[q].Bits[j], w)
