@@ -57,6 +57,9 @@ func CommitPreprocessed(ctx context.Context, set *air.Set, p vstark.Params, tabl
 		names = append(names, vstark.SeqName(k))
 		columns = append(columns, v)
 	}
+	if len(columns) == 0 {
+		return nil, fmt.Errorf("set %s reads no preprocessed column: Prove takes nil", set.Name)
+	}
 	return commitFixed(ctx, p, names, columns)
 }
 
