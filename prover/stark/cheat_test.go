@@ -1,17 +1,22 @@
 package stark_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/seed06907907/fatty/prover/stark"
 	"github.com/seed06907907/fatty/prover/stark/internal/toy"
+	"github.com/seed06907907/fatty/verifier/air"
 	"github.com/seed06907907/fatty/verifier/field"
 	vstark "github.com/seed06907907/fatty/verifier/stark"
 )
 
 // small has a component of every kind of height at the smallest size with room for short ones.
-var small = toy.Heights{Table: 4, Code: 5, Cube: 6, Pairs: 4}
+var small = toy.Heights{Table: 4, Code: 5, Cube: 6, Pairs: 4, Blend: 5}
 
 func increment(e *field.Element) {
 	one := field.New(1)
@@ -28,9 +33,12 @@ func refused(t testing.TB, inst *vstark.Instance, p *vstark.Proof) error {
 }
 
 // Change one cell of each main column and prove as an attacker would, with everything that follows from it recomputed: the
-// verifier refuses.
+// verifier refuses, and so does the oracle.
 func TestMutatedCellIsRefused(t *testing.T) {
 	honest := newCase(t, toy.Params(6), small, 7)
+	if err := oracle(t, honest); err != nil {
+		t.Fatal(err)
+	}
 	for i, c := range honest.Inst.Set.Components {
 		for j, name := range c.Main {
 			t.Run(fmt.Sprintf("%s/%s", c.Name, name), func(t *testing.T) {
@@ -38,8 +46,156 @@ func TestMutatedCellIsRefused(t *testing.T) {
 					cs := newCase(t, toy.Params(6), small, 7)
 					increment(&cs.Trace.Main[i][j][row])
 					refused(t, cs.Inst, prove(t, cs))
+					if oracle(t, cs) == nil {
+						t.Error("the oracle accepts")
+					}
 				}
 			})
+		}
+	}
+}
+
+// oracle is what package air says of a case.
+func oracle(t testing.TB, cs *toy.Case) error {
+	t.Helper()
+	tables, public, err := cs.Tables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return air.Check(cs.Inst.Set, tables, public)
+}
+
+// The scalars that weigh rows are the verifier's: a trace made for others is refused, and a verifier that has others refuses.
+func TestWrongCoefficientIsRefused(t *testing.T) {
+	for i := range 2 {
+		for d := range field.Degree {
+			ours, theirs := newCase(t, toy.Params(6), small, 8), newCase(t, toy.Params(6), small, 8)
+			increment(coordinates(&theirs.Inst.Ext[toy.Blend][i])[d])
+			// The transcript alone would refuse the honest proof; the equation refuses whatever is proven under the other scalar.
+			refused(t, theirs.Inst, prove(t, ours))
+			if err := refused(t, theirs.Inst, prove(t, theirs)); !strings.Contains(err.Error(), "out-of-domain point") {
+				t.Errorf("refused for another reason: %v", err)
+			}
+			if oracle(t, theirs) == nil {
+				t.Error("the oracle accepts")
+			}
+			refused(t, theirs.Inst, naiveOf(theirs).proveCase(t, theirs))
+		}
+	}
+	// Exchanged.
+	cs := newCase(t, toy.Params(6), small, 8)
+	slices.Reverse(cs.Inst.Ext[toy.Blend])
+	refused(t, cs.Inst, prove(t, cs))
+}
+
+// A weighted equation that holds in the sum of its coordinates is refused where one coordinate is wrong: in each of them, and
+// in both equations that share one.
+func TestEachCoordinateOfAWeightedEquationBinds(t *testing.T) {
+	for d := range field.Degree {
+		cs := newCase(t, toy.Params(6), small, 9)
+		acc := cs.Trace.Main[toy.Blend]
+		// What one coordinate gains, the next one loses.
+		one := field.New(1)
+		increment(&acc[d][3])
+		next := &acc[(d+1)%field.Degree][3]
+		next.Sub(next, &one)
+		s := &acc[field.Degree+2][3]
+		s.Mul(&acc[0][3], &acc[1][3])
+		refused(t, cs.Inst, prove(t, cs))
+		if oracle(t, cs) == nil {
+			t.Error("the oracle accepts")
+		}
+	}
+	cs := newCase(t, toy.Params(6), small, 9)
+	one := field.New(1)
+	increment(&cs.Trace.Main[toy.Blend][field.Degree+2][3])
+	q := &cs.Trace.Main[toy.Blend][field.Degree+3][3]
+	q.Sub(q, &one)
+	refused(t, cs.Inst, prove(t, cs))
+}
+
+// An instance without the scalars that its set names is no instance, for verifier and prover.
+func TestMissingCoefficientIsRefused(t *testing.T) {
+	cs := newCase(t, toy.Params(6), small, 8)
+	p := prove(t, cs)
+	for name, ext := range map[string][][]field.Ext{
+		"none":                nil,
+		"a component too few": cs.Inst.Ext[:toy.Blend],
+		"one too few":         {nil, nil, nil, nil, nil, cs.Inst.Ext[toy.Blend][:1]},
+		"one too many":        {nil, nil, nil, nil, nil, append(slices.Clone(cs.Inst.Ext[toy.Blend]), field.Ext{})},
+		"another component's": {nil, nil, nil, nil, cs.Inst.Ext[toy.Blend], nil},
+		"one for all":         {nil, {field.One()}, nil, nil, nil, cs.Inst.Ext[toy.Blend]},
+		"a component more":    append(slices.Clone(cs.Inst.Ext), nil),
+	} {
+		inst := *cs.Inst
+		inst.Ext = ext
+		if err := refused(t, &inst, p); !errors.Is(err, vstark.ErrInstance) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := stark.Prove(context.Background(), &inst, cs.Pre, cs.Prog, cs.Trace, stark.Options{}); !errors.Is(err, vstark.ErrInstance) {
+			t.Errorf("%s: proven: %v", name, err)
+		}
+		b, err := p.Encode(cs.Inst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := vstark.DecodeProof(b, &inst); !errors.Is(err, vstark.ErrInstance) {
+			t.Errorf("%s: decoded: %v", name, err)
+		}
+	}
+}
+
+// Each way to fail has its own words, and a proof that fails in one is told so.
+func TestRefusalsSayWhatIsWrong(t *testing.T) {
+	make := func(change func(cs *toy.Case, n *naive)) (*toy.Case, *vstark.Proof) {
+		cs := newCase(t, toy.Params(6), small, 11)
+		n := naiveOf(cs)
+		change(cs, n)
+		return cs, n.proveCase(t, cs)
+	}
+	for what, change := range map[string]func(cs *toy.Case, n *naive){
+		"some lookup finds nothing: the claimed sums do not cancel": func(_ *toy.Case, n *naive) {
+			n.sums = func(claims []field.Ext) { addOne(&claims[2]) }
+		},
+		"the constraints do not hold at the out-of-domain point": func(cs *toy.Case, _ *naive) {
+			increment(&cs.Trace.Main[toy.Blend][0][1])
+		},
+		"the final polynomial differs from the last layer": func(_ *toy.Case, n *naive) {
+			n.final = func(c []field.Ext) []field.Ext { addOne(&c[1]); return c }
+		},
+		"FRI layer 0: Merkle opening does not lead to the root": func(_ *toy.Case, n *naive) {
+			n.layer = func(i int, code []field.Ext) {
+				if i == 0 {
+					for j := range code {
+						addOne(&code[j])
+					}
+				}
+			}
+		},
+	} {
+		cs, p := make(change)
+		if err := refused(t, cs.Inst, p); !strings.HasPrefix(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	cs := newCase(t, toy.Params(6), small, 11)
+	honest := prove(t, cs)
+	for what, change := range map[string]func(p *vstark.Proof){
+		"the proof of work is not one of so many bits": func(p *vstark.Proof) { p.Nonce ^= 1 << 30 },
+		"tree 2: Merkle opening does not lead":         func(p *vstark.Proof) { increment(&p.Rows[vstark.TreeMain][3]) },
+		"FRI layer 1: a value is missing":              func(p *vstark.Proof) { p.Layers[1].Values = p.Layers[1].Values[1:] },
+		"FRI layer 1: 1 values are left over": func(p *vstark.Proof) {
+			p.Layers[1].Values = append(slices.Clone(p.Layers[1].Values), field.Ext{})
+		},
+	} {
+		p := *honest
+		for t := range vstark.Trees {
+			p.Rows[t] = slices.Clone(p.Rows[t])
+		}
+		p.Layers = slices.Clone(p.Layers)
+		change(&p)
+		if err := refused(t, cs.Inst, &p); !strings.HasPrefix(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
 }
@@ -61,9 +217,10 @@ func TestUseOfWhatNobodyYieldsIsRefused(t *testing.T) {
 
 // balance changes the table's claim so that all claims and the public sum cancel.
 func balance(cs *toy.Case, n *naive, claims []field.Ext) {
-	ch := vstark.NewChallenges(cs.Inst)
+	ch := vstark.NewProverChallenges(cs.Inst)
 	root, _ := n.tree(vstark.TreeMain)
-	sum, err := cs.Inst.PublicSum(ch.Lookup(root))
+	z, alpha := ch.Lookup(root)
+	sum, err := cs.Inst.PublicSum(vstark.NewLookup[field.Ext](field.Arithmetic{}, cs.Inst.Set, z, alpha))
 	if err != nil {
 		panic(err)
 	}

@@ -19,20 +19,20 @@ import (
 
 // challengesOf replays a transcript and lists everything it draws, in order.
 func challengesOf(inst *vstark.Instance, p *vstark.Proof) (out []string) {
-	ch := vstark.NewChallenges(inst)
+	ch := vstark.NewProverChallenges(inst)
 	put := func(xs ...any) { out = append(out, fmt.Sprint(xs...)) }
-	fp := ch.Lookup(p.MainRoot)
-	put(fp.Z)
-	put(fp.Alpha)
+	z, alpha := ch.Lookup(p.MainRoot)
+	put(z)
+	put(alpha)
 	put(ch.Weight(p.Claims, p.InteractionRoot))
-	zeta, _ := ch.Zeta(p.CompositionRoot)
-	put(zeta)
+	put(ch.Zeta(p.CompositionRoot))
 	put(ch.Deep(&p.Open))
 	for _, r := range p.LayerRoots {
 		put(ch.Fold(r))
 	}
 	put(ch.Seed(p.Final))
-	put(ch.Queries(p.Nonce, inst.Params))
+	low, high := hash.NonceWords(p.Nonce)
+	put(ch.Queries(field.FromBase(low), field.FromBase(high), inst.Params.Queries))
 	return out
 }
 
@@ -45,9 +45,12 @@ func audit(t *testing.T, from int, change func(inst *vstark.Instance, p *vstark.
 	p := prove(t, cs)
 	before := challengesOf(cs.Inst, p)
 	inst := *cs.Inst
-	inst.Public = slices.Clone(inst.Public)
+	inst.Public, inst.PublicDigests, inst.PublicExt = slices.Clone(inst.Public), slices.Clone(inst.PublicDigests), slices.Clone(inst.PublicExt)
 	inst.LogHeights = slices.Clone(inst.LogHeights)
-	inst.Scalars = [][]field.Element{nil, nil, nil, slices.Clone(inst.Scalars[toy.Cube]), slices.Clone(inst.Scalars[toy.Pairs])}
+	inst.Scalars, inst.Ext = slices.Clone(inst.Scalars), slices.Clone(inst.Ext)
+	for i := range toy.Components {
+		inst.Scalars[i], inst.Ext[i] = slices.Clone(inst.Scalars[i]), slices.Clone(inst.Ext[i])
+	}
 	change(&inst, p)
 	after := challengesOf(&inst, p)
 	for i := range min(len(before), len(after)) {
@@ -70,33 +73,69 @@ const (
 	drawFold
 )
 
+// coordinates lists the six coordinates of x: each is a word of its own.
+func coordinates(x *field.Ext) [field.Degree]*field.Element {
+	return [field.Degree]*field.Element{&x.B0.A0, &x.B0.A1, &x.B1.A0, &x.B1.A1, &x.B2.A0, &x.B2.A1}
+}
+
+// openings lists the opened values by tree, and last those at the previous row.
+func openings(o *vstark.Openings[field.Ext]) [][]field.Ext {
+	return append(slices.Clone(o.Columns[:]), o.Previous)
+}
+
 func TestKnownBug_01_OpeningsAreAbsorbedBeforeBatching(t *testing.T) {
 	cs := newCase(t, toy.Params(6), small, 5)
-	p := prove(t, cs)
-	for name, list := range map[string][]field.Ext{
-		"preprocessed": p.Open.Preprocessed, "program": p.Open.Program, "main": p.Open.Main,
-		"interaction": p.Open.Interaction, "composition": p.Open.Composition[:], "previous": p.Open.Previous,
-	} {
+	for tree, list := range openings(&prove(t, cs).Open) {
+		if len(list) == 0 {
+			t.Errorf("tree %d has no column", tree)
+		}
 		for i := range list {
-			t.Run(fmt.Sprint(name, i), func(t *testing.T) {
+			t.Run(fmt.Sprintf("tree %d/%d", tree, i), func(t *testing.T) {
 				audit(t, drawDeep, func(_ *vstark.Instance, p *vstark.Proof) {
-					addOne(&map[string][]field.Ext{
-						"preprocessed": p.Open.Preprocessed, "program": p.Open.Program, "main": p.Open.Main,
-						"interaction": p.Open.Interaction, "composition": p.Open.Composition[:], "previous": p.Open.Previous,
-					}[name][i])
+					increment(coordinates(&openings(&p.Open)[tree][i])[i%field.Degree])
 				})
 			})
+		}
+	}
+	// A value can take all its coordinates: each of one value of each tree.
+	for tree := range vstark.Trees + 1 {
+		for d := range field.Degree {
+			audit(t, drawDeep, func(_ *vstark.Instance, p *vstark.Proof) { increment(coordinates(&openings(&p.Open)[tree][0])[d]) })
+		}
+	}
+	// Values do not move between lists: the last of one tree as the first of the next.
+	for tree := range vstark.Trees {
+		p := prove(t, cs)
+		before := challengesOf(cs.Inst, p)
+		lists := openings(&p.Open)
+		from, to := lists[tree], lists[tree+1]
+		moved := append([]field.Ext{from[len(from)-1]}, to...)
+		p.Open.Columns[tree] = from[:len(from)-1]
+		if tree+1 < vstark.Trees {
+			p.Open.Columns[tree+1] = moved
+		} else {
+			p.Open.Previous = moved
+		}
+		if after := challengesOf(cs.Inst, p); after[drawDeep] == before[drawDeep] {
+			t.Errorf("a value moves from tree %d to the next", tree)
+		}
+		if err := refused(t, cs.Inst, p); !errors.Is(err, vstark.ErrFormat) {
+			t.Error(err)
 		}
 	}
 }
 
 func TestKnownBug_02_LookupSumsAreAbsorbedBeforeZeta(t *testing.T) {
-	for i := range 5 {
-		audit(t, drawWeight, func(_ *vstark.Instance, p *vstark.Proof) { addOne(&p.Claims[i]) })
+	for i := range toy.Components {
+		for d := range field.Degree {
+			audit(t, drawWeight, func(_ *vstark.Instance, p *vstark.Proof) { increment(coordinates(&p.Claims[i])[d]) })
+		}
 	}
-	audit(t, drawWeight, func(_ *vstark.Instance, p *vstark.Proof) { increment(&p.InteractionRoot[7]) })
-	audit(t, drawZeta, func(_ *vstark.Instance, p *vstark.Proof) { increment(&p.CompositionRoot[0]) })
-	audit(t, drawZ, func(_ *vstark.Instance, p *vstark.Proof) { increment(&p.MainRoot[3]) })
+	for w := range hash.Rate {
+		audit(t, drawWeight, func(_ *vstark.Instance, p *vstark.Proof) { increment(&p.InteractionRoot[w]) })
+		audit(t, drawZeta, func(_ *vstark.Instance, p *vstark.Proof) { increment(&p.CompositionRoot[w]) })
+		audit(t, drawZ, func(_ *vstark.Instance, p *vstark.Proof) { increment(&p.MainRoot[w]) })
+	}
 }
 
 // Two claims that change by opposite amounts still cancel; every later challenge differs all the same.
@@ -113,12 +152,47 @@ func TestKnownBug_04_PublicValuesAreAbsorbed(t *testing.T) {
 	}
 	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { increment(&inst.Scalars[toy.Cube][0]) })
 	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { increment(&inst.Scalars[toy.Pairs][0]) })
-	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { increment(&inst.Program[0]) })
+	for w := range hash.Rate {
+		audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { increment(&inst.Program[w]) })
+		audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { increment(&inst.Preprocessed[w]) })
+		for i := range 2 {
+			audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { increment(&inst.PublicDigests[i][w]) })
+		}
+	}
+	for d := range field.Degree {
+		for i := range 3 {
+			audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { increment(coordinates(&inst.PublicExt[i])[d]) })
+		}
+		for i := range 2 {
+			audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { increment(coordinates(&inst.Ext[toy.Blend][i])[d]) })
+		}
+	}
+	// Two scalars change places.
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { slices.Reverse(inst.Ext[toy.Blend]) })
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { slices.Reverse(inst.PublicExt) })
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { slices.Reverse(inst.PublicDigests) })
+	// Every parameter is absorbed, and the description of the tables.
+	for _, change := range []func(p *vstark.Params){
+		func(p *vstark.Params) { p.Queries++ },
+		func(p *vstark.Params) { p.QueryGrind++ },
+		func(p *vstark.Params) { p.LogBlowup++ },
+	} {
+		audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { change(&inst.Params) })
+	}
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) {
+		set := *inst.Set
+		set.Name += "s"
+		inst.Set = &set
+	})
 }
 
 func TestKnownBug_05_HeightsAreAbsorbed(t *testing.T) {
-	for i := range 5 {
-		audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { inst.LogHeights[i] ^= 1 })
+	for i := range toy.Components {
+		audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) {
+			if inst.LogHeights[i]++; inst.LogHeights[i] > inst.Params.LogN { // a transcript has no words for more
+				inst.LogHeights[i] -= 2
+			}
+		})
 	}
 	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { inst.ProgramLogHeight-- })
 }
@@ -126,25 +200,46 @@ func TestKnownBug_05_HeightsAreAbsorbed(t *testing.T) {
 func TestKnownBug_06_FinalPolynomialAndLayersAreAbsorbed(t *testing.T) {
 	layers := len(toy.Params(6).Folds())
 	for i := range 4 {
-		audit(t, drawFold+layers, func(_ *vstark.Instance, p *vstark.Proof) { addOne(&p.Final[i]) })
+		for d := range field.Degree {
+			audit(t, drawFold+layers, func(_ *vstark.Instance, p *vstark.Proof) { increment(coordinates(&p.Final[i])[d]) })
+		}
 	}
 	for i := range layers {
-		audit(t, drawFold+i, func(_ *vstark.Instance, p *vstark.Proof) { increment(&p.LayerRoots[i][2]) })
+		for w := range hash.Rate {
+			audit(t, drawFold+i, func(_ *vstark.Instance, p *vstark.Proof) { increment(&p.LayerRoots[i][w]) })
+		}
 	}
 	audit(t, drawFold+layers+1, func(_ *vstark.Instance, p *vstark.Proof) { p.Nonce++ })
+	audit(t, drawFold+layers+1, func(_ *vstark.Instance, p *vstark.Proof) { p.Nonce += 1 << hash.NonceBits })
 }
 
 // Words cannot move from one message to the next, and trailing zeros count.
 func TestKnownBug_07_PublicWordsAreLengthBound(t *testing.T) {
 	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { inst.Public = append(inst.Public, field.Element{}) })
 	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { inst.Public = inst.Public[:2] })
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) {
+		inst.PublicDigests = append(inst.PublicDigests, hash.Digest{})
+	})
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { inst.PublicDigests = inst.PublicDigests[:1] })
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { inst.PublicExt = append(inst.PublicExt, field.Ext{}) })
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) { inst.PublicExt = inst.PublicExt[:2] })
+	// A digest as eight words, and a value as six.
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) {
+		inst.Public = append(inst.Public, inst.PublicDigests[0][:]...)
+		inst.PublicDigests = inst.PublicDigests[1:]
+	})
+	audit(t, drawZ, func(inst *vstark.Instance, _ *vstark.Proof) {
+		c := field.Coords(&inst.PublicExt[0])
+		inst.Public = append(inst.Public, c[:]...)
+		inst.PublicExt = inst.PublicExt[1:]
+	})
 }
 
 // A witness made with other lookup challenges than the transcript's is refused.
 func TestKnownBug_08_LookupChallengesAreUsed(t *testing.T) {
-	for name, f := range map[string]func(vstark.Fingerprint) vstark.Fingerprint{
-		"z":     func(fp vstark.Fingerprint) vstark.Fingerprint { addOne(&fp.Z); return fp },
-		"alpha": func(fp vstark.Fingerprint) vstark.Fingerprint { addOne(&fp.Alpha); return fp },
+	for name, f := range map[string]func(z, alpha field.Ext) (field.Ext, field.Ext){
+		"z":     func(z, alpha field.Ext) (field.Ext, field.Ext) { addOne(&z); return z, alpha },
+		"alpha": func(z, alpha field.Ext) (field.Ext, field.Ext) { addOne(&alpha); return z, alpha },
 	} {
 		t.Run(name, func(t *testing.T) {
 			cs := newCase(t, toy.Params(5), toy.Heights{Table: 5, Code: 4, Cube: 4, Pairs: 4}, 6)
@@ -351,16 +446,16 @@ func TestKnownBug_18_AllDistinctQueriesAreOpened(t *testing.T) {
 }
 
 func distinctPlaces(inst *vstark.Instance, p *vstark.Proof) []uint32 {
-	ch := vstark.NewChallenges(inst)
+	ch := vstark.NewProverChallenges(inst)
 	ch.Lookup(p.MainRoot)
 	ch.Weight(p.Claims, p.InteractionRoot)
-	_, _ = ch.Zeta(p.CompositionRoot)
+	ch.Zeta(p.CompositionRoot)
 	ch.Deep(&p.Open)
 	for _, r := range p.LayerRoots {
 		ch.Fold(r)
 	}
 	ch.Seed(p.Final)
-	return vstark.Distinct(ch.Queries(p.Nonce, inst.Params))
+	return vstark.Queries(ch, p.Nonce, inst.Params)
 }
 
 // A proof carries no places: openings of other places than those drawn are refused.
@@ -383,10 +478,10 @@ func TestKnownBug_19_QueriesComeFromTheTranscript(t *testing.T) {
 	refused(t, cs.Inst, &q)
 	// A nonce that passes draws other places: the openings no longer fit.
 	q = *p
-	ch := vstark.NewChallenges(cs.Inst)
+	ch := vstark.NewProverChallenges(cs.Inst)
 	ch.Lookup(p.MainRoot)
 	ch.Weight(p.Claims, p.InteractionRoot)
-	_, _ = ch.Zeta(p.CompositionRoot)
+	ch.Zeta(p.CompositionRoot)
 	ch.Deep(&p.Open)
 	for _, r := range p.LayerRoots {
 		ch.Fold(r)
@@ -449,7 +544,7 @@ func TestKnownBug_23_ComponentsCannotBePermuted(t *testing.T) {
 	swapped.Components = slices.Clone(inst.Set.Components)
 	swapped.Components[toy.Table], swapped.Components[toy.Pairs] = swapped.Components[toy.Pairs], swapped.Components[toy.Table]
 	inst.Set = &swapped
-	inst.Scalars = [][]field.Element{nil, inst.Scalars[toy.Pairs], nil, inst.Scalars[toy.Cube], nil}
+	inst.Scalars = [][]field.Element{nil, inst.Scalars[toy.Pairs], nil, inst.Scalars[toy.Cube], nil, nil}
 	refused(t, &inst, p)
 	if vstark.Identity(cs.Inst.Set) == vstark.Identity(&swapped) {
 		t.Error("the identity does not see the order")
@@ -463,6 +558,31 @@ func TestKnownBug_23_ComponentsCannotBePermuted(t *testing.T) {
 	relabel.Components[toy.Cube] = &c
 	if vstark.Identity(cs.Inst.Set) == vstark.Identity(&relabel) {
 		t.Error("the identity does not see the constraints")
+	}
+	for name, change := range map[string]func(c *air.Component){
+		"a term's scalar":    func(c *air.Component) { c.Weighted[0].Terms[0].Param = 1 },
+		"a term's basis":     func(c *air.Component) { c.Weighted[0].Terms[0].Basis++ },
+		"a term's node":      func(c *air.Component) { c.Weighted[0].Terms[0].Node++ },
+		"a term less":        func(c *air.Component) { c.Weighted[0].Terms = c.Weighted[0].Terms[1:] },
+		"a weighted one out": func(c *air.Component) { c.Weighted = c.Weighted[:1] },
+		"a scalar's name":    func(c *air.Component) { c.ExtParams[0] = "delta" },
+		"a scalar more":      func(c *air.Component) { c.ExtParams = append(c.ExtParams, "") },
+		"a fixed height":     func(c *air.Component) { c.LogHeight = 4 },
+		"another table":      func(c *air.Component) { c.Fixed[0].Name = "u" },
+		"a term in the next": func(c *air.Component) {
+			last := len(c.Weighted[0].Terms) - 1
+			c.Weighted[1].Terms = append([]air.Term{c.Weighted[0].Terms[last]}, c.Weighted[1].Terms...)
+			c.Weighted[0].Terms = c.Weighted[0].Terms[:last]
+		},
+	} {
+		other := toy.Set() // another copy
+		change(other.Components[toy.Blend])
+		if vstark.Identity(cs.Inst.Set) == vstark.Identity(other) {
+			t.Errorf("the identity does not see %s", name)
+		}
+	}
+	if vstark.Identity(cs.Inst.Set) != vstark.Identity(toy.Set()) {
+		t.Error("one description has two identities")
 	}
 }
 
@@ -510,7 +630,7 @@ func TestKnownBug_33_RunningSumsArePeriodic(t *testing.T) {
 func TestKnownBug_34_ComponentAboveThePinnedSizeIsRefused(t *testing.T) {
 	cs := newCase(t, toy.Params(6), small, 34)
 	p := prove(t, cs)
-	for i, h := range map[int]int{toy.Cube: 7, toy.Table: 30, toy.Pairs: 3, toy.Squares: 5, toy.Program: -1} {
+	for i, h := range map[int]int{toy.Cube: 7, toy.Table: 30, toy.Pairs: 3, toy.Squares: 5, toy.Program: -1, toy.Blend: 7} {
 		inst := *cs.Inst
 		inst.LogHeights = slices.Clone(inst.LogHeights)
 		inst.LogHeights[i] = h
@@ -557,7 +677,7 @@ func TestKnownBug_36_UsesStayBelowTheCharacteristic(t *testing.T) {
 	}
 }
 
-// Tuples of one relation have one width, and tuples of two never have one fingerprint.
+// Tuples of one relation have one width, and tuples of two never have one denominator.
 func TestKnownBug_37_TuplesAreOfTheirRelationsWidth(t *testing.T) {
 	inst := wide(t, 1)
 	inst.Set.Components[0].Lookups[0].Tuple = append(inst.Set.Components[0].Lookups[0].Tuple, 0)
@@ -569,9 +689,9 @@ func TestKnownBug_37_TuplesAreOfTheirRelationsWidth(t *testing.T) {
 	if _, err := vstark.NewLayout(inst); !errors.Is(err, vstark.ErrInstance) {
 		t.Error("a relation without an id is laid out")
 	}
-	fp := vstark.Fingerprint{Z: field.Basis(1), Alpha: field.Basis(2)}
-	if _, err := fp.Of(toy.Square, field.New(1)); err == nil {
-		t.Error("a short tuple has a fingerprint")
+	lk := vstark.NewLookup[field.Ext](field.Arithmetic{}, toy.Set(), field.Basis(1), field.Basis(2))
+	if len(lk.Powers) != 3 || lk.Powers[0] != field.Basis(2) || lk.Powers[2] != field.Mul(lk.Powers[0], field.Mul(lk.Powers[0], lk.Powers[0])) {
+		t.Error("other powers than alpha, alpha^2, alpha^3")
 	}
 	seen := map[field.Ext]string{}
 	for _, r := range []*air.Relation{toy.Count, toy.Square, toy.Code, toy.Result} {
@@ -582,13 +702,10 @@ func TestKnownBug_37_TuplesAreOfTheirRelationsWidth(t *testing.T) {
 				}
 				tuple := make([]field.Element, r.Width)
 				tuple[at] = field.New(v)
-				d, err := fp.Of(r, tuple...)
-				if err != nil {
-					t.Fatal(err)
-				}
+				d := lk.Denominator(field.Arithmetic{}, r, hash.Words(tuple))
 				name := fmt.Sprint(r.Name, tuple)
 				if have, ok := seen[d]; ok {
-					t.Errorf("%s and %s have one fingerprint", have, name)
+					t.Errorf("%s and %s have one denominator", have, name)
 				}
 				seen[d] = name
 			}
@@ -613,14 +730,9 @@ func TestKnownBug_38_PaddingYieldsNothing(t *testing.T) {
 func TestKnownBug_C11_ChallengesAreOfTheExtension(t *testing.T) {
 	cs := newCase(t, toy.Params(6), small, 41)
 	p := prove(t, cs)
-	ch := vstark.NewChallenges(cs.Inst)
-	fp := ch.Lookup(p.MainRoot)
-	drawn := []field.Ext{fp.Z, fp.Alpha, ch.Weight(p.Claims, p.InteractionRoot)}
-	zeta, err := ch.Zeta(p.CompositionRoot)
-	if err != nil {
-		t.Fatal(err)
-	}
-	drawn = append(drawn, zeta, ch.Deep(&p.Open))
+	ch := vstark.NewProverChallenges(cs.Inst)
+	z, alpha := ch.Lookup(p.MainRoot)
+	drawn := []field.Ext{z, alpha, ch.Weight(p.Claims, p.InteractionRoot), ch.Zeta(p.CompositionRoot), ch.Deep(&p.Open)}
 	for _, r := range p.LayerRoots {
 		drawn = append(drawn, ch.Fold(r))
 	}

@@ -29,11 +29,11 @@ type naive struct {
 
 	// What a cheat may change; nil for none.
 	main   func(rows [][]field.Element)                                     // the main columns, before they are committed
-	lookup func(fp vstark.Fingerprint) vstark.Fingerprint                   // the challenges used for the sums
+	lookup func(z, alpha field.Ext) (field.Ext, field.Ext)                  // the challenges used for the sums
 	sums   func(claims []field.Ext)                                         // the claims, before the sums close
 	commit func(tree int, words [][]field.Element)                          // the committed words
 	final  func(coefficients []field.Ext) []field.Ext                       // the final polynomial
-	open   func(o *vstark.Openings)                                         // the opened values
+	open   func(o *vstark.Openings[field.Ext])                              // the opened values
 	layer  func(i int, code []field.Ext)                                    // a FRI layer, before it is committed
 	column func(i int, sums [][]field.Ext, total []field.Ext) [][]field.Ext // a component's interaction columns
 }
@@ -161,7 +161,9 @@ func (v *naive) prove(t testing.TB, trace [][]koalabear.Vector, fixed [2][]koala
 		for _, c := range cols {
 			v.rows[tr] = append(v.rows[tr], lift(c, n))
 		}
-		_, levels[tr] = v.tree(tr)
+		if len(cols) > 0 {
+			_, levels[tr] = v.tree(tr)
+		}
 	}
 	for _, c := range trace {
 		for _, col := range c {
@@ -172,12 +174,11 @@ func (v *naive) prove(t testing.TB, trace [][]koalabear.Vector, fixed [2][]koala
 		v.main(v.rows[vstark.TreeMain])
 	}
 	proof := &vstark.Proof{}
-	ch := vstark.NewChallenges(v.inst)
+	ch := vstark.NewProverChallenges(v.inst)
 	proof.MainRoot, levels[vstark.TreeMain] = v.tree(vstark.TreeMain)
-	fp := ch.Lookup(proof.MainRoot)
-	used := fp
+	z, alpha := ch.Lookup(proof.MainRoot)
 	if v.lookup != nil {
-		used = v.lookup(fp)
+		z, alpha = v.lookup(z, alpha)
 	}
 	// Interaction columns: fractions by definition, on all rows; the claim is window 0's.
 	for i, c := range set.Components {
@@ -193,13 +194,12 @@ func (v *naive) prove(t testing.TB, trace [][]koalabear.Vector, fixed [2][]koala
 			for j, batch := range c.Batches {
 				for _, li := range batch {
 					lk := c.Lookups[li]
-					var tuple []field.Element
+					// id + alpha v_0 + alpha^2 v_1 + .. - z
+					d := field.Sub(field.FromBase(field.New(uint64(lk.Relation.ID))), z)
+					power := alpha
 					for _, x := range lk.Tuple {
-						tuple = append(tuple, nodes[x])
-					}
-					d, err := used.Of(lk.Relation, tuple...)
-					if err != nil {
-						t.Fatal(err)
+						d = field.Add(d, field.Scale(power, nodes[x]))
+						power = field.Mul(power, alpha)
 					}
 					num := nodes[lk.Numerator]
 					if lk.Yield {
@@ -244,14 +244,15 @@ func (v *naive) prove(t testing.TB, trace [][]koalabear.Vector, fixed [2][]koala
 	weight := ch.Weight(proof.Claims, proof.InteractionRoot)
 
 	// The composition polynomial from its values on 2^(n+1) points, whatever the blow-up.
+	lk := vstark.Lookup[field.Ext]{Z: z, Powers: field.Powers(alpha, 4)[1:]}
 	points := make([]field.Element, 2<<n)
 	values := make([]field.Ext, len(points))
 	for i := range points {
 		points[i] = field.Point(n, 1, uint64(i))
 		x := field.FromBase(points[i])
-		z := field.Sub(field.Square2(x, n), field.One())
-		z.Inverse(&z)
-		values[i] = field.Mul(v.weighted(t, v.openAt(x), used, weight), z)
+		vanishing := field.Sub(field.Square2(x, n), field.One())
+		vanishing.Inverse(&vanishing)
+		values[i] = field.Mul(v.weighted(t, v.openAt(x), lk, weight), vanishing)
 	}
 	h := interpolatePoints(values, n)
 	for half := range 2 {
@@ -264,54 +265,57 @@ func (v *naive) prove(t testing.TB, trace [][]koalabear.Vector, fixed [2][]koala
 		}
 	}
 	proof.CompositionRoot, levels[vstark.TreeComposition] = v.tree(vstark.TreeComposition)
-	zeta, err := ch.Zeta(proof.CompositionRoot)
-	if err != nil {
-		t.Fatal(err)
-	}
+	zeta := ch.Zeta(proof.CompositionRoot)
 	proof.Open = *v.openAt(zeta)
 	if v.open != nil {
 		v.open(&proof.Open)
 	}
 	beta := ch.Deep(&proof.Open)
 
-	// The DEEP combination, term by term in the order of the transcript.
+	// The DEEP combination, term by term. A tree's columns have the weights of their blocks of eight, from the last cell of
+	// the last block down; the next tree's come after all of those, whether a column has them or not.
 	code := make([]field.Ext, size)
 	wn := field.Root(n)
+	inv := wn
+	inv.Inverse(&inv)
+	var powers []field.Ext
+	for range l.Words() + 1 {
+		if len(powers) == 0 {
+			powers = append(powers, field.One())
+		} else {
+			powers = append(powers, field.Mul(powers[len(powers)-1], beta))
+		}
+	}
+	o := &proof.Open
 	for i := range code {
 		x := field.FromBase(field.Point(n, b, uint64(i)))
-		power := field.One()
-		term := func(f, value field.Ext, point field.Ext) {
+		term := func(exponent int, f, value field.Ext, point field.Ext) {
 			d := field.Sub(x, point)
 			d.Inverse(&d)
-			code[i] = field.Add(code[i], field.Mul(power, field.Mul(field.Sub(f, value), d)))
-			power = field.Mul(power, beta)
+			code[i] = field.Add(code[i], field.Mul(powers[exponent], field.Mul(field.Sub(f, value), d)))
 		}
-		o := &proof.Open
-		for tr, vals := range [][]field.Ext{o.Preprocessed, o.Program, o.Main} {
+		next := 0
+		for tr, vals := range o.Columns {
+			next += (len(vals) + 7) / 8 * 8
 			for c, val := range vals {
-				term(field.FromBase(v.word[tr][c][i]), val, zeta)
+				term(next-1-c, field.FromBase(v.word[tr][c][i]), val, zeta)
 			}
 		}
-		six := func(tr, c int) field.Ext {
+		running := func(c int) field.Ext {
 			var e [field.Degree]field.Element
 			for d := range e {
-				e[d] = v.word[tr][c*field.Degree+d][i]
+				e[d] = v.word[vstark.TreeInteraction][v.last(c)*field.Degree+d][i]
 			}
 			return field.FromCoords(e)
 		}
-		for c, val := range o.Interaction {
-			term(six(vstark.TreeInteraction, c), val, zeta)
-		}
-		for c, val := range o.Composition {
-			term(six(vstark.TreeComposition, c), val, zeta)
-		}
-		inv := wn
-		inv.Inverse(&inv)
 		for c := range set.Components {
-			term(six(vstark.TreeInteraction, v.last(c)), o.Previous[c], field.Scale(zeta, inv))
+			term(next, running(c), o.Previous[c], field.Scale(zeta, inv))
+			next++
 		}
 		for c, k := range v.inst.LogHeights {
-			term(six(vstark.TreeInteraction, v.last(c)), o.Interaction[v.last(c)], field.Scale(zeta, field.Exp(wn, 1<<k)))
+			atZeta := join(o.Columns[vstark.TreeInteraction][v.last(c)*field.Degree:][:field.Degree])
+			term(next, running(c), atZeta, field.Scale(zeta, field.Exp(wn, 1<<k)))
+			next++
 		}
 	}
 
@@ -362,8 +366,11 @@ func (v *naive) prove(t testing.TB, trace [][]koalabear.Vector, fixed [2][]koala
 	for !hash.Ground(seed, proof.Nonce, p.QueryGrind) {
 		proof.Nonce++
 	}
-	places := vstark.Distinct(ch.Queries(proof.Nonce, p))
+	places := vstark.Queries(ch, proof.Nonce, p)
 	for tr := range vstark.Trees {
+		if levels[tr] == nil {
+			continue
+		}
 		for _, i := range places {
 			proof.Rows[tr] = append(proof.Rows[tr], v.row(tr, int(i))...)
 		}
@@ -412,29 +419,21 @@ func (v *naive) baseRow(i, r int) air.Row[field.Element] {
 	return row
 }
 
+// join is the extension value of coordinates that are values at a point.
+func join(vals []field.Ext) (s field.Ext) {
+	for d, x := range vals {
+		s = field.Add(s, field.Mul(field.Basis(d), x))
+	}
+	return s
+}
+
 // openAt evaluates all columns at x, the running sums at x/w_n too.
-func (v *naive) openAt(x field.Ext) *vstark.Openings {
-	o := &vstark.Openings{}
-	at := func(tr int) (out []field.Ext) {
+func (v *naive) openAt(x field.Ext) *vstark.Openings[field.Ext] {
+	o := &vstark.Openings[field.Ext]{}
+	for tr := range vstark.Trees {
 		for _, c := range v.coef[tr] {
-			out = append(out, evalExt(c, x))
+			o.Columns[tr] = append(o.Columns[tr], evalExt(c, x))
 		}
-		return out
-	}
-	join := func(vals []field.Ext) (out []field.Ext) {
-		for i := 0; i < len(vals); i += field.Degree {
-			var s field.Ext
-			for d := range field.Degree {
-				s = field.Add(s, field.Mul(field.Basis(d), vals[i+d]))
-			}
-			out = append(out, s)
-		}
-		return out
-	}
-	o.Preprocessed, o.Program, o.Main = at(vstark.TreePreprocessed), at(vstark.TreeProgram), at(vstark.TreeMain)
-	o.Interaction = join(at(vstark.TreeInteraction))
-	if h := join(at(vstark.TreeComposition)); len(h) == 2 {
-		o.Composition = [2]field.Ext(h)
 	}
 	w := field.Root(v.inst.Params.LogN)
 	w.Inverse(&w)
@@ -444,29 +443,34 @@ func (v *naive) openAt(x field.Ext) *vstark.Openings {
 		for d := range field.Degree {
 			vals = append(vals, evalExt(v.coef[vstark.TreeInteraction][v.last(c)*field.Degree+d], back))
 		}
-		o.Previous = append(o.Previous, join(vals)...)
+		o.Previous = append(o.Previous, join(vals))
 	}
 	return o
 }
 
 // weighted is the weighted sum of all constraints on opened values.
-func (v *naive) weighted(t testing.TB, o *vstark.Openings, fp vstark.Fingerprint, weight field.Ext) (sum field.Ext) {
+func (v *naive) weighted(t testing.TB, o *vstark.Openings[field.Ext], lk vstark.Lookup[field.Ext], weight field.Ext) (sum field.Ext) {
 	power := field.One()
 	for i, c := range v.inst.Set.Components {
 		vals := vstark.Values[field.Ext]{
-			Row:      air.Row[field.Ext]{Main: o.Main[v.l.Main[i] : v.l.Main[i]+len(c.Main)]},
-			Sums:     o.Interaction[v.l.Interaction[i] : v.l.Interaction[i]+len(c.Batches)],
+			Row:      air.Row[field.Ext]{Main: o.Columns[vstark.TreeMain][v.l.Main[i] : v.l.Main[i]+len(c.Main)]},
 			Previous: o.Previous[i],
 			Share:    vstark.Share(v.claims[i], v.inst.LogHeights[i]),
 		}
+		if v.inst.Ext != nil {
+			vals.Ext = v.inst.Ext[i]
+		}
+		for j := range c.Batches {
+			at := field.Degree * (v.l.Interaction[i] + j)
+			vals.Sums = append(vals.Sums, join(o.Columns[vstark.TreeInteraction][at:at+field.Degree]))
+		}
 		for _, ref := range v.l.Fixed[i] {
-			vals.Row.Fixed = append(vals.Row.Fixed, [][]field.Ext{o.Preprocessed, o.Program}[ref.Tree][ref.Column])
+			vals.Row.Fixed = append(vals.Row.Fixed, o.Columns[ref.Tree][ref.Column])
 		}
 		for _, s := range v.inst.Scalars[i] {
 			vals.Row.Params = append(vals.Row.Params, field.FromBase(s))
 		}
-		cs, err := vstark.Constraints(c, field.Arithmetic{}, vals,
-			vstark.Lookup[field.Ext]{Z: fp.Z, Powers: field.Powers(fp.Alpha, 4)[1:]})
+		cs, err := vstark.Constraints(c, field.Arithmetic{}, vals, lk)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,8 @@
 // tests of the prover and verifier.
 //
 // Component cube uses values of a counted table and yields their cubes to the public data; pairs looks up the fixed table of
-// squares and the program; table and squares yield; code is the program table.
+// squares and the program; table and squares yield; code is the program table; blend weighs its columns, and a preprocessed
+// one of whatever height it has, by public scalars of the extension.
 package toy
 
 import (
@@ -59,7 +60,21 @@ func Set() *air.Set {
 	// A degree-2 tuple entry takes a column of its own.
 	pairs.Use(Count, pairs.Const(1), x.Mul(x).Sub(y).Mul(pairs.Param("enabler")))
 
-	set, err := air.NewSet("toy", squares.MustBuild(), table.MustBuild(), code.MustBuild(), cube.MustBuild(), pairs.MustBuild())
+	blend := air.NewBuilder("blend", air.AnyHeight)
+	acc, a, b := blend.MainN("acc", field.Degree), blend.Main("a"), blend.Main("b")
+	t, s, q := blend.Table("t"), blend.Main("s"), blend.Main("q")
+	beta, gamma := blend.ExtParam("beta"), blend.ExtParam("gamma")
+	terms := []air.WeightedExpr{a.Scale(-1).Weigh(beta, 0), b.Mul(b).Mul(b).Scale(-1).Weigh(gamma, 2), t.Scale(-1).Weigh(-1, 1)}
+	for d, x := range acc {
+		terms = append(terms, x.Weigh(-1, d))
+	}
+	blend.ZeroWeighted("acc is beta a + gamma e_2 b^3 + e_1 t", terms...)
+	// Two equations of the base field in one: for scalars that are no multiples of each other.
+	blend.ZeroWeighted("s is acc_0 acc_1 and q is a t", s.Sub(acc[0].Mul(acc[1])).Weigh(gamma, 3), q.Sub(a.Mul(t)).Weigh(beta, 5))
+	blend.Use(Count, blend.Const(1), a)
+
+	set, err := air.NewSet("toy", squares.MustBuild(), table.MustBuild(), code.MustBuild(), cube.MustBuild(), pairs.MustBuild(),
+		blend.MustBuild())
 	if err != nil {
 		panic(err)
 	}
@@ -73,6 +88,8 @@ const (
 	Program
 	Cube
 	Pairs
+	Blend
+	Components
 )
 
 // Params are reduced parameters: of no security, fast.
@@ -90,8 +107,8 @@ type Case struct {
 	Outputs [][2]field.Element    // public tuples of Result
 }
 
-// Heights of the components that have no fixed one.
-type Heights struct{ Table, Code, Cube, Pairs int }
+// Heights of the components that have no fixed one; 0 is air.MinLogHeight.
+type Heights struct{ Table, Code, Cube, Pairs, Blend int }
 
 // Offset and Enabler are the scalars of cube and pairs.
 const (
@@ -102,6 +119,9 @@ const (
 // New makes a satisfied case.
 func New(p vstark.Params, h Heights, seed uint64) (*Case, error) {
 	ctx := context.Background()
+	for _, k := range []*int{&h.Table, &h.Code, &h.Cube, &h.Pairs, &h.Blend} {
+		*k = max(*k, air.MinLogHeight)
+	}
 	set := Set()
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	col := func(k int) koalabear.Vector { return make(koalabear.Vector, 1<<k) }
@@ -110,7 +130,11 @@ func New(p vstark.Params, h Heights, seed uint64) (*Case, error) {
 		xs[i].SetUint64(uint64(i))
 		x2[i].SetUint64(uint64(i * i))
 	}
-	pre, err := stark.CommitPreprocessed(ctx, set, p, map[string]koalabear.Vector{"x": xs, "x^2": x2})
+	ts := col(h.Blend)
+	for i := range ts {
+		ts[i].SetUint64(rnd.Uint64N(field.Modulus))
+	}
+	pre, err := stark.CommitPreprocessed(ctx, set, p, map[string]koalabear.Vector{"x": xs, "x^2": x2, "t": ts})
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +147,7 @@ func New(p vstark.Params, h Heights, seed uint64) (*Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	tr := &stark.Trace{Main: make([][]koalabear.Vector, 5)}
+	tr := &stark.Trace{Main: make([][]koalabear.Vector, Components)}
 	squareTimes, tableTimes, codeTimes := col(SquaresLogHeight), col(h.Table), col(h.Code)
 	one := field.New(1)
 	add := func(v koalabear.Vector, i uint64) { v[i].Add(&v[i], &one) }
@@ -163,7 +187,35 @@ func New(p vstark.Params, h Heights, seed uint64) (*Case, error) {
 		add(codeTimes, at)
 		add(tableTimes, 0)
 	}
-	cs.Fixed = [2][]koalabear.Vector{{xs, x2}, {op, arg}}
+	ext := func() field.Ext {
+		var c [field.Degree]field.Element
+		for d := range c {
+			c[d].SetUint64(rnd.Uint64N(field.Modulus))
+		}
+		return field.FromCoords(c)
+	}
+	beta, gamma := ext(), ext()
+	acc := make([]koalabear.Vector, field.Degree)
+	for d := range acc {
+		acc[d] = col(h.Blend)
+	}
+	a, b, s, q := col(h.Blend), col(h.Blend), col(h.Blend), col(h.Blend)
+	for i := range a {
+		val := rnd.Uint64N(1 << h.Table)
+		a[i].SetUint64(val)
+		b[i].SetUint64(rnd.Uint64N(field.Modulus))
+		add(tableTimes, val)
+		var cube field.Element
+		cube.Square(&b[i]).Mul(&cube, &b[i])
+		sum := field.Add(field.Scale(beta, a[i]), field.Mul(field.Scale(gamma, cube), field.Basis(2)))
+		sum = field.Add(sum, field.Scale(field.Basis(1), ts[i]))
+		for d, x := range field.Coords(&sum) {
+			acc[d][i] = x
+		}
+		s[i].Mul(&acc[0][i], &acc[1][i])
+		q[i].Mul(&a[i], &ts[i])
+	}
+	cs.Fixed = [2][]koalabear.Vector{{xs, x2, ts}, {op, arg}}
 	for k := air.MinLogHeight; k <= p.LogN; k++ {
 		seq := col(k)
 		for i := range seq {
@@ -176,15 +228,43 @@ func New(p vstark.Params, h Heights, seed uint64) (*Case, error) {
 	tr.Main[Program] = []koalabear.Vector{codeTimes}
 	tr.Main[Cube] = []koalabear.Vector{on, v, c, pub}
 	tr.Main[Pairs] = []koalabear.Vector{x, y, pc, po, pa}
+	tr.Main[Blend] = append(acc, a, b, s, q)
 	cs.Inst = &vstark.Instance{
 		Set: set, Params: p,
-		LogHeights:   []int{SquaresLogHeight, h.Table, h.Code, h.Cube, h.Pairs},
-		Scalars:      [][]field.Element{nil, nil, nil, {field.New(Offset)}, {field.New(Enabler)}},
+		LogHeights:   []int{SquaresLogHeight, h.Table, h.Code, h.Cube, h.Pairs, h.Blend},
+		Scalars:      [][]field.Element{nil, nil, nil, {field.New(Offset)}, {field.New(Enabler)}, nil},
+		Ext:          [][]field.Ext{nil, nil, nil, nil, nil, {beta, gamma}},
 		Preprocessed: pre.Root(), Program: prog.Root(), ProgramLogHeight: h.Code,
-		Public: []field.Element{field.New(1), field.New(2), field.New(seed)},
+		Public:        []field.Element{field.New(1), field.New(2), field.New(seed)},
+		PublicDigests: []hash.Digest{{field.New(3)}, hash.Leaf([]field.Element{field.New(seed)})},
+		PublicExt:     []field.Ext{beta, gamma, field.Basis(4)},
 	}
 	cs.Inst.PublicSum = cs.publicSum
 	return cs, nil
+}
+
+// Tables are the case's tables and public lookups as an oracle takes them.
+func (c *Case) Tables() ([]air.Table, []air.PublicLookup, error) {
+	l, err := vstark.NewLayout(c.Inst)
+	if err != nil {
+		return nil, nil, err
+	}
+	var tables []air.Table
+	for i := range c.Inst.Set.Components {
+		t := air.Table{Params: c.Inst.Scalars[i], Ext: c.Inst.ExtScalars(i)}
+		for _, v := range c.Trace.Main[i] {
+			t.Main = append(t.Main, v)
+		}
+		for _, ref := range l.Fixed[i] {
+			t.Fixed = append(t.Fixed, c.Fixed[ref.Tree][ref.Column])
+		}
+		tables = append(tables, t)
+	}
+	var public []air.PublicLookup
+	for _, o := range c.Outputs {
+		public = append(public, air.PublicLookup{Relation: Result, Tuple: o[:]})
+	}
+	return tables, public, nil
 }
 
 func (c *Case) publicSum(lk vstark.Lookup[field.Ext]) (sum field.Ext, err error) {
