@@ -38,12 +38,12 @@ func TestHonestProofIsAccepted(t *testing.T) {
 		h toy.Heights
 	}{
 		{toy.Params(4), toy.Heights{Table: 4, Code: 4, Cube: 4, Pairs: 4}},
-		{toy.Params(6), toy.Heights{Table: 4, Code: 5, Cube: 6, Pairs: 4}},
-		{toy.Params(6), toy.Heights{Table: 6, Code: 4, Cube: 4, Pairs: 5}},
+		{toy.Params(6), toy.Heights{Table: 4, Code: 5, Cube: 6, Pairs: 4, Blend: 5}},
+		{toy.Params(6), toy.Heights{Table: 6, Code: 4, Cube: 4, Pairs: 5, Blend: 6}},
 		{toy.Params(7), toy.Heights{Table: 5, Code: 4, Cube: 4, Pairs: 5}},
-		{toy.Params(10), toy.Heights{Table: 4, Code: 10, Cube: 9, Pairs: 8}},
+		{toy.Params(10), toy.Heights{Table: 4, Code: 10, Cube: 9, Pairs: 8, Blend: 10}},
 		{vstark.Params{LogN: 6, LogBlowup: 2, Queries: 3, QueryGrind: 0, FoldLog: 3, FinalLog: 0}, toy.Heights{Table: 5, Code: 4, Cube: 6, Pairs: 4}},
-		{vstark.Params{LogN: 7, LogBlowup: 3, Queries: 40, QueryGrind: 6, FoldLog: 4, FinalLog: 5}, toy.Heights{Table: 5, Code: 7, Cube: 6, Pairs: 4}},
+		{vstark.Params{LogN: 7, LogBlowup: 3, Queries: 40, QueryGrind: 6, FoldLog: 4, FinalLog: 5}, toy.Heights{Table: 5, Code: 7, Cube: 6, Pairs: 4, Blend: 7}},
 		{vstark.Params{LogN: 5, LogBlowup: 1, Queries: 60, QueryGrind: 1, FoldLog: 1, FinalLog: 3}, toy.Heights{Table: 5, Code: 5, Cube: 4, Pairs: 4}},
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestHonestProofIsAccepted(t *testing.T) {
 
 // Proofs made at the same time share committed trees and tables of domains, and none changes its trace.
 func TestProofsAtTheSameTimeAreTheSame(t *testing.T) {
-	cs := newCase(t, toy.Params(7), toy.Heights{Table: 5, Code: 4, Cube: 7, Pairs: 5}, 9)
+	cs := newCase(t, toy.Params(7), toy.Heights{Table: 5, Code: 4, Cube: 7, Pairs: 5, Blend: 6}, 9)
 	before := make([]string, 0, 16)
 	for _, c := range cs.Trace.Main {
 		for _, v := range c {
@@ -107,7 +107,7 @@ func TestProofsAtTheSameTimeAreTheSame(t *testing.T) {
 
 // The proof does not depend on how many processors made it.
 func TestProofDoesNotDependOnTheProcessors(t *testing.T) {
-	cs := newCase(t, toy.Params(10), toy.Heights{Table: 5, Code: 4, Cube: 10, Pairs: 9}, 10)
+	cs := newCase(t, toy.Params(10), toy.Heights{Table: 5, Code: 4, Cube: 10, Pairs: 9, Blend: 10}, 10)
 	var want []byte
 	for _, n := range []int{1, 2, 3, 16} {
 		undo := stark.SetWorkers(n)

@@ -3,10 +3,12 @@ package air_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/seed06907907/fatty/verifier/air"
+	"github.com/seed06907907/fatty/verifier/field"
 )
 
 func num(vs ...int64) []air.Element {
@@ -98,6 +100,96 @@ func TestOracleChecksShapes(t *testing.T) {
 	}
 }
 
+// weighted is a component whose two columns and preprocessed one are weighed by two scalars: in each row
+// e x + (f - 1) x y e_2 + t e_3 = 0, written as four terms, two of them without a scalar.
+func weighted(t testing.TB) *air.Set {
+	t.Helper()
+	r := air.NewRelation(1, "R", 1, "yield: itself")
+	b := air.NewBuilder("weighted", air.AnyHeight)
+	x, y, fixed := b.Main("x"), b.Main("y"), b.Table("t")
+	e, f := b.ExtParam("e"), b.ExtParam("f")
+	b.Zero("y is t + 1", y.Sub(fixed).Sub(b.Const(1)))
+	b.ZeroWeighted("weighted", x.Weigh(e, 0), x.Mul(y).Weigh(f, 2), x.Mul(y).Scale(-1).Weigh(-1, 2), fixed.Weigh(-1, 3))
+	b.Use(r, b.Const(1), x)
+	b.Yield(r, b.Const(1), x)
+	set, err := air.NewSet("weighted", b.MustBuild())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// weightedTable has e = e_3 and f = 1, so that x = -t.
+func weightedTable() air.Table {
+	return air.Table{Main: [][]air.Element{num(0, -2, -5), num(1, 3, 6)}, Fixed: [][]air.Element{num(0, 2, 5)},
+		Ext: []field.Ext{field.Basis(3), field.One()}}
+}
+
+func TestOracleWeighsRows(t *testing.T) {
+	set := weighted(t)
+	c := set.Components[0]
+	if err := air.Check(set, []air.Table{weightedTable()}, nil); err != nil {
+		t.Fatal(err)
+	}
+	// Coefficients are the scalars times the basis, in the order of the terms.
+	want := []field.Ext{field.Basis(3), field.Basis(2), field.Basis(2), field.Basis(3)}
+	if got := c.Coefficients(weightedTable().Ext); !slices.Equal(got, want) {
+		t.Errorf("coefficients are %v, must be %v", got, want)
+	}
+	for name, change := range map[string]struct {
+		f    func(t *air.Table)
+		want string
+	}{
+		"x":             {func(t *air.Table) { t.Main[0][1].SetInt64(-3) }, "component weighted, row 1: weighted"},
+		"x where t = 0": {func(t *air.Table) { t.Main[0][0].SetOne() }, "component weighted, row 0: weighted"},
+		"t and y":       {func(t *air.Table) { t.Fixed[0][2].SetInt64(6); t.Main[1][2].SetInt64(7) }, "component weighted, row 2: weighted"},
+		"t":             {func(t *air.Table) { t.Fixed[0][2].SetInt64(6) }, "component weighted, row 2: y is t + 1"},
+		"e":             {func(t *air.Table) { t.Ext[0] = field.Basis(4) }, "component weighted, row 1: weighted"},
+		"e + 1":         {func(t *air.Table) { t.Ext[0] = field.Add(t.Ext[0], field.One()) }, "component weighted, row 1: weighted"},
+		"f":             {func(t *air.Table) { t.Ext[1] = field.Basis(1) }, "component weighted, row 1: weighted"},
+		"e for f":       {func(t *air.Table) { slices.Reverse(t.Ext) }, "component weighted, row 1: weighted"},
+	} {
+		table := weightedTable()
+		change.f(&table)
+		if err := air.Check(set, []air.Table{table}, nil); err == nil || !strings.HasPrefix(err.Error(), change.want) {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+	for name, change := range map[string]func(t *air.Table){
+		"no scalar":         func(t *air.Table) { t.Ext = nil },
+		"a scalar less":     func(t *air.Table) { t.Ext = t.Ext[:1] },
+		"a scalar too many": func(t *air.Table) { t.Ext = append(t.Ext, field.Ext{}) },
+	} {
+		table := weightedTable()
+		change(&table)
+		if err := air.Check(set, []air.Table{table}, nil); !errors.Is(err, air.ErrShape) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A table without main columns has as many rows as its preprocessed ones.
+func TestRowsOfATableWithoutMainColumns(t *testing.T) {
+	r := air.NewRelation(1, "R", 1, "")
+	b := air.NewBuilder("fixed", air.AnyHeight)
+	b.Balance(r, b.Table("times"), b.Table("x"))
+	set, err := air.NewSet("fixed", b.MustBuild())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 3 is yielded once and used twice, of which the public data yield one.
+	table := air.Table{Fixed: [][]air.Element{num(1, -2, 0), num(3, 3, 9)}}
+	if n, err := table.Rows(set.Components[0]); n != 3 || err != nil {
+		t.Errorf("%d rows: %v", n, err)
+	}
+	if err := air.Check(set, []air.Table{table}, []air.PublicLookup{{Relation: r, Yield: true, Tuple: num(3)}}); err != nil {
+		t.Error(err)
+	}
+	if air.Check(set, []air.Table{table}, nil) == nil {
+		t.Error("a use too many is accepted")
+	}
+}
+
 func TestReplaceRow(t *testing.T) {
 	set, pair := squares(t)
 	ts := squaresTables()
@@ -133,6 +225,23 @@ func TestBuilderKeepsTheFirstMistake(t *testing.T) {
 		"a narrow tuple":      func(b *air.Builder) { x := b.Main("x"); b.Use(two, x, x) },
 		"a tuple of degree 3": func(b *air.Builder) { x := b.Main("x"); b.Use(one, x, x.Mul(x).Mul(x)) },
 		"a square numerator":  func(b *air.Builder) { x := b.Main("x"); b.Use(one, x.Mul(x), x) },
+		"a weighted degree 4": func(b *air.Builder) {
+			x := b.Main("x")
+			b.ZeroWeighted("x^4", x.Weigh(-1, 0), x.Mul(x).Mul(x).Mul(x).Weigh(b.ExtParam("e"), 2))
+			b.Use(one, x, x)
+		},
+		"a weight that nobody has": func(b *air.Builder) {
+			x := b.Main("x")
+			b.ZeroWeighted("x", x.Weigh(b.ExtParam("e")+1, 0))
+			b.Use(one, x, x)
+		},
+		"a seventh coordinate": func(b *air.Builder) { x := b.Main("x"); b.ZeroWeighted("x", x.Weigh(-1, 6)); b.Use(one, x, x) },
+		"a coordinate below 0": func(b *air.Builder) { x := b.Main("x"); b.ZeroWeighted("x", x.Weigh(-1, -1)); b.Use(one, x, x) },
+		"a weighted expression of another builder": func(b *air.Builder) {
+			x := b.Main("x")
+			b.ZeroWeighted("x", x.Weigh(-1, 0), air.NewBuilder("other", air.AnyHeight).Main("x").Weigh(-1, 1))
+			b.Use(one, x, x)
+		},
 		"another builder": func(b *air.Builder) {
 			x := air.NewBuilder("other", air.AnyHeight).Main("x")
 			b.Use(one, b.Const(1), b.Main("y").Add(x))

@@ -58,5 +58,6 @@
 //
 // Verify trusts its Instance. The preprocessed root must be the caller's own constant for the set and Params, the program
 // root must come from the program's key, Params from the caller's configuration, never from the proof, and
-// Public must hold every word of the statement.
+// Public must hold every word of the statement. A root alone does not say how high its columns are: where components of any
+// height read a preprocessed table or a program, what names the root must name their heights.
 package stark
