@@ -17,22 +17,27 @@ type View struct {
 	S          lockspace.Felt
 	LeaseEnd   time.Time // held
 	ClosedTill time.Time // delayed
-	// The oldest transaction that waits in the inbox, if one does.
-	Waiting bool
-	Index   uint64
-	Input   lockspace.Felt
+	// Whole is where the ledger's whole-life span ends; 0 for none.
+	Whole uint64
+	// Inbox are the oldest transactions that wait, in order, the first of index Head.
+	Head  uint64
+	Inbox [][]lockspace.Felt
 }
 
-// Job is one segment to run and prove, and what for.
+// Job is one renewal to make: consecutive runs from a clock and state on, and what for.
 type Job struct {
-	Instance   uint64
-	Generation uint64 // of the life: the lock's while it is held, the next one to acquire it
-	T          uint64
-	S          lockspace.Felt
-	Ticks      uint64 // transitions
-	Took       int64  // inbox index of the transaction that it consumes, or lockspace.Idle
-	Input      lockspace.Felt
+	Instance   uint64         `cbor:"instance"`
+	Generation uint64         `cbor:"generation"` // of the life: the lock's while it is held, the next one to acquire it
+	T          uint64         `cbor:"t"`
+	S          lockspace.Felt `cbor:"s"`
+	Runs       uint64         `cbor:"runs"`
+	Ticks      uint64         `cbor:"ticks"` // transitions of each run
+	Took       int64          `cbor:"took"`  // inbox index of the first transaction that it consumes, or lockspace.Idle
+	Count      uint64         `cbor:"count"` // how many of the inbox it consumes
 }
+
+// End is the clock that the job leads to.
+func (j Job) End() uint64 { return j.T + j.Runs*j.Ticks }
 
 // Ready is a proven job that has not been handed in.
 type Ready struct {
@@ -46,10 +51,13 @@ type Situation struct {
 	View    *View     // nil: there is no such lock
 	Terms   lockspace.Terms
 	Start   lockspace.Felt
-	Ticks   uint64        // transitions that a segment of a machine that ticks by itself should have
-	Prove   time.Duration // how long a proof takes, as far as is known
+	Ticks   uint64        // transitions that a run of a machine that ticks by itself should have
+	Runs    uint64        // runs that a renewal should have; of a machine that takes transactions, at most
+	Prove   time.Duration // how long a run takes, wrapped and merged, as far as is known
 	Ready   *Ready        // a proof at hand
 	Proving *Job          // one in the making
+	Begun   *Ready        // one that an earlier process had begun, of which there are pieces
+	Joining bool          // the whole-life span that goes with a renewal is in the making
 }
 
 // Action is what to do next.
@@ -59,7 +67,7 @@ type Action int
 const (
 	Wait    Action = iota // until Decision.Until or until something happens
 	Create                // the lock is not there: make it
-	Begin                 // prove Decision.Job
+	Begin                 // make Decision.Job
 	Acquire               // hand in the proof at hand to take the lock
 	Renew                 // hand it in to prolong the lease
 	Discard               // the proof at hand, or the one in the making, is of no use any more
@@ -88,8 +96,9 @@ const (
 // Decide says what a machine's keeper does next. It is a pure function.
 //
 // A renewal is handed in shortly before the cadence is over, and its proof is begun so that it is ready within three
-// quarters of the cadence. A transaction in the inbox is proven and handed in at once. A free lock is acquired with a
-// proof from the last proven state (resume) or from the start (restart); while its lock-delay lasts, that proof is made.
+// quarters of the cadence. Transactions in the inbox are proven and handed in at once, as many in one renewal as are in
+// time. A free lock is acquired with a proof from the last proven state (resume) or from the start (restart); while its
+// lock-delay lasts, that proof is made. What an earlier process had begun is finished first, if it still serves.
 func Decide(s Situation) Decision {
 	v := s.View
 	if v == nil {
@@ -107,27 +116,32 @@ func Decide(s Situation) Decision {
 	}
 	cadence := time.Duration(s.Terms.Cadence)
 	if s.Ready != nil {
-		if s.stale() {
+		if s.stale(s.Ready) {
 			return Decision{Action: Discard}
 		}
 		switch {
+		case v.State == lockspace.Delayed:
+			return Decision{Until: sooner(v.ClosedTill.Add(reopen), s.expiry(s.Ready))}
+		case s.Joining:
+			return Decision{Until: s.expiry(s.Ready)}
 		case v.State == lockspace.Free:
 			return Decision{Action: Acquire}
-		case v.State == lockspace.Delayed:
-			return Decision{Until: sooner(v.ClosedTill.Add(reopen), s.expiry())}
 		}
-		if due := s.due(); !v.Waiting && s.Now.Before(due) {
-			return Decision{Until: sooner(due, s.expiry())}
+		if due := s.due(); len(v.Inbox) == 0 && s.Now.Before(due) {
+			return Decision{Until: sooner(due, s.expiry(s.Ready))}
 		}
 		return Decision{Action: Renew}
 	}
 	if s.Proving != nil {
 		return Decision{}
 	}
-	if v.State == lockspace.Held && !v.Waiting {
-		// Ready by three quarters of the cadence after the last renewal, with a third more time than the last one took.
+	if s.Begun != nil && s.fits(s.Begun.Job, want) && !s.stale(s.Begun) {
+		return Decision{Action: Begin, Job: s.Begun.Job}
+	}
+	if v.State == lockspace.Held && len(v.Inbox) == 0 {
+		// Ready by three quarters of the cadence after the last renewal, with a third more time than is expected.
 		renewed := v.LeaseEnd.Add(-cadence - time.Duration(s.Terms.Grace))
-		if begin := renewed.Add(cadence*3/4 - s.Prove*4/3); s.Now.Before(begin) {
+		if begin := renewed.Add(cadence*3/4 - time.Duration(want.Runs)*s.Prove*4/3); s.Now.Before(begin) {
 			return Decision{Until: begin}
 		}
 	}
@@ -137,30 +151,33 @@ func Decide(s Situation) Decision {
 // next is the job that the situation asks for.
 func (s *Situation) next() Job {
 	v := s.View
-	j := Job{Instance: v.Instance, Generation: v.Generation, T: v.T, S: v.S, Ticks: max(1, s.Ticks), Took: lockspace.Idle}
+	j := Job{Instance: v.Instance, Generation: v.Generation, T: v.T, S: v.S, Runs: max(1, s.Runs), Ticks: max(1, s.Ticks), Took: lockspace.Idle}
 	if v.State != lockspace.Held {
 		j.Generation++
 		if s.Terms.Succession == lockspace.Restart {
 			j.T, j.S = 0, s.Start
 		}
 	}
-	if s.Terms.Inputs == lockspace.InputFelt {
-		j.Ticks, j.Input = 1, s.Terms.Idle[0]
-		if v.Waiting {
-			j.Took, j.Input = int64(v.Index), v.Input
+	if s.Terms.Inputs != lockspace.InputNone {
+		j.Ticks = 1
+		j.Count = min(j.Runs, uint64(len(v.Inbox)))
+		j.Runs = max(1, j.Count)
+		if j.Count > 0 {
+			j.Took = int64(v.Head)
 		}
 	}
 	return j
 }
 
 // fits says whether a job that was begun before still serves. One with the idle transaction does though another has come
-// since: it is handed in at once, and the other is next. One with another number of transitions does too.
+// since: it is handed in at once, and the other is next. One with another number of transitions, or with fewer
+// transactions than wait by now, does too.
 func (s *Situation) fits(have, want Job) bool {
 	if have.Took == lockspace.Idle {
-		want.Took, want.Input = have.Took, have.Input
+		want.Took = have.Took
 	}
-	want.Ticks = have.Ticks
-	return have == want
+	want.Runs, want.Ticks, want.Count = have.Runs, have.Ticks, have.Count
+	return have == want && have.Count <= uint64(len(s.View.Inbox))
 }
 
 // due is when a renewal is handed in.
@@ -169,12 +186,12 @@ func (s *Situation) due() time.Time {
 	return s.View.LeaseEnd.Add(-time.Duration(s.Terms.Grace) - max(cadence/early, minEarly))
 }
 
-// expiry is when the proof at hand becomes too old: the ledger takes anchors of two cadences, less a margin for the way.
-func (s *Situation) expiry() time.Time {
-	return s.Ready.Anchored.Add(time.Duration(s.Terms.Cadence) * 7 / 4)
+// expiry is when a proof becomes too old: the ledger takes anchors of two cadences, less a margin for the way.
+func (s *Situation) expiry(r *Ready) time.Time {
+	return r.Anchored.Add(time.Duration(s.Terms.Cadence) * 7 / 4)
 }
 
-func (s *Situation) stale() bool { return !s.Now.Before(s.expiry()) }
+func (s *Situation) stale(r *Ready) bool { return !s.Now.Before(s.expiry(r)) }
 
 func sooner(a, b time.Time) time.Time {
 	if a.Before(b) {

@@ -25,7 +25,7 @@ func held() *View {
 }
 
 func job(gen, t uint64) Job {
-	return Job{Instance: 3, Generation: gen, T: t, S: lockspace.FeltOf(9), Ticks: 5, Took: lockspace.Idle}
+	return Job{Instance: 3, Generation: gen, T: t, S: lockspace.FeltOf(9), Runs: 1, Ticks: 5, Took: lockspace.Idle}
 }
 
 func TestDecide(t *testing.T) {
@@ -37,7 +37,7 @@ func TestDecide(t *testing.T) {
 	restart := terms(lockspace.InputNone)
 	restart.Succession = lockspace.Restart
 	j7, j8 := job(7, 40), job(8, 40)
-	fresh := Job{Instance: 3, Generation: 8, T: 0, S: lockspace.FeltOf(1), Ticks: 5, Took: lockspace.Idle}
+	fresh := Job{Instance: 3, Generation: 8, T: 0, S: lockspace.FeltOf(1), Runs: 1, Ticks: 5, Took: lockspace.Idle}
 	for _, c := range []struct {
 		name string
 		s    Situation
@@ -79,21 +79,28 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestDecideInbox demands that what waits in the inbox is proven and handed in at once.
+// TestDecideInbox demands that what waits in the inbox is proven and handed in at once, as much as is in time.
 func TestDecideInbox(t *testing.T) {
-	idle := Job{Instance: 3, Generation: 7, T: 40, S: lockspace.FeltOf(9), Ticks: 1, Took: lockspace.Idle, Input: lockspace.FeltOf(0)}
-	tx := idle
-	tx.Took, tx.Input = 2, lockspace.FeltOf(55)
+	idle := Job{Instance: 3, Generation: 7, T: 40, S: lockspace.FeltOf(9), Runs: 1, Ticks: 1, Took: lockspace.Idle}
+	two := idle
+	two.Took, two.Runs, two.Count = 2, 2, 2
+	one := two
+	one.Runs, one.Count = 1, 1
 	waiting := held()
-	waiting.Waiting, waiting.Index, waiting.Input = true, 2, lockspace.FeltOf(55)
-	base := Situation{Now: seconds(1), View: waiting, Terms: terms(lockspace.InputFelt), Prove: time.Second, Ticks: 1000}
-	if got := Decide(base); got != (Decision{Action: Begin, Job: tx}) {
-		t.Errorf("it waits: %+v", got)
+	waiting.Head, waiting.Inbox = 2, [][]lockspace.Felt{{lockspace.FeltOf(55)}, {lockspace.FeltOf(56)}, {lockspace.FeltOf(57)}}
+	base := Situation{Now: seconds(1), View: waiting, Terms: terms(lockspace.InputFelt), Prove: time.Second, Ticks: 1000, Runs: 2}
+	if got := Decide(base); got != (Decision{Action: Begin, Job: two}) {
+		t.Errorf("three wait, two are in time: %+v", got)
 	}
 	s := base
-	s.Ready = &Ready{Job: tx, Anchored: seconds(0)}
+	s.Runs = 1
+	if got := Decide(s); got != (Decision{Action: Begin, Job: one}) {
+		t.Errorf("three wait, one is in time: %+v", got)
+	}
+	s = base
+	s.Ready = &Ready{Job: one, Anchored: seconds(0)}
 	if got := Decide(s); got.Action != Renew {
-		t.Errorf("proven: %+v", got)
+		t.Errorf("the first proven: %+v", got)
 	}
 	// A proof with the idle transaction that is at hand or in the making goes first: it is a step of the clock like any.
 	s.Ready = &Ready{Job: idle, Anchored: seconds(0)}
@@ -105,12 +112,17 @@ func TestDecideInbox(t *testing.T) {
 		t.Errorf("idle proof in the making: %+v", got)
 	}
 	// A transaction that is no longer the oldest (its proof was accepted) is not proven again.
-	s.Proving = &tx
+	s.Proving = &one
 	next := *waiting
-	next.Index, next.Input, next.T = 3, lockspace.FeltOf(56), 41
+	next.Head, next.Inbox, next.T = 3, waiting.Inbox[1:], 41
 	s.View = &next
 	if got := Decide(s); got.Action != Discard {
 		t.Errorf("consumed already: %+v", got)
+	}
+	// A job that takes more than waits is of another inbox.
+	s.View, s.Proving = waiting, &Job{Instance: 3, Generation: 7, T: 40, S: lockspace.FeltOf(9), Runs: 4, Ticks: 1, Took: 2, Count: 4}
+	if got := Decide(s); got.Action != Discard {
+		t.Errorf("more than waits: %+v", got)
 	}
 	// With an empty inbox the idle transaction is taken at renewal time, not before.
 	s = base
@@ -121,6 +133,40 @@ func TestDecideInbox(t *testing.T) {
 	s.Now = seconds(9)
 	if got := Decide(s); got != (Decision{Action: Begin, Job: idle}) {
 		t.Errorf("empty inbox at renewal time: %+v", got)
+	}
+}
+
+// TestDecideSpans: a renewal of many runs is begun as much earlier, is finished if an earlier process had begun it, and
+// waits for the whole-life span that goes with it.
+func TestDecideSpans(t *testing.T) {
+	base := Situation{Now: seconds(0), View: held(), Terms: terms(lockspace.InputNone), Ticks: 5, Runs: 3, Prove: 1500 * time.Millisecond}
+	if got := Decide(base); got != (Decision{Until: seconds(3)}) { // three quarters of 12 s, less a third more than 4.5 s
+		t.Errorf("three runs: %+v", got)
+	}
+	begun := job(7, 40)
+	begun.Runs, begun.Ticks = 7, 9
+	s := base
+	s.Begun = &Ready{Job: begun, Anchored: seconds(-20)}
+	if got := Decide(s); got != (Decision{Action: Begin, Job: begun}) {
+		t.Errorf("begun by an earlier process: %+v", got)
+	}
+	s.Begun = &Ready{Job: begun, Anchored: seconds(-21)}
+	if got := Decide(s); got != (Decision{Until: seconds(3)}) {
+		t.Errorf("begun too long ago: %+v", got)
+	}
+	begun.Generation--
+	s.Begun = &Ready{Job: begun, Anchored: seconds(0)}
+	if got := Decide(s); got != (Decision{Until: seconds(3)}) {
+		t.Errorf("begun in an earlier life: %+v", got)
+	}
+	s = base
+	s.Now, s.Joining, s.Ready = seconds(11), true, &Ready{Job: job(7, 40), Anchored: seconds(5)}
+	if got := Decide(s); got != (Decision{Until: seconds(26)}) {
+		t.Errorf("due, and the whole life is being joined: %+v", got)
+	}
+	s.Joining = false
+	if got := Decide(s); got.Action != Renew {
+		t.Errorf("due, and it is joined: %+v", got)
 	}
 }
 
@@ -168,7 +214,7 @@ func TestDecideNeverHandsInWhatIsRefused(t *testing.T) {
 }
 
 func TestSizer(t *testing.T) {
-	s := NewSizer(100, 1000, 12*time.Second)
+	s := NewSizer(100, 1000, 1, 12*time.Second)
 	for _, c := range []struct {
 		took  time.Duration
 		ticks uint64 // of the next
@@ -187,25 +233,64 @@ func TestSizer(t *testing.T) {
 		{20 * time.Second, 1, true},
 		{time.Second, 2, false},
 	} {
-		s.Took(s.Ticks, c.took)
-		if s.Ticks != c.ticks || s.Slow != c.slow {
+		s.Took(1, s.Ticks, c.took)
+		if s.Ticks != c.ticks || s.Slow != c.slow || s.Runs != 1 {
 			t.Fatalf("after %v: %+v, want %d transitions", c.took, s, c.ticks)
 		}
 	}
-	s = NewSizer(1000, 1000, 12*time.Second)
+	s = NewSizer(1000, 1000, 1, 12*time.Second)
 	for range 3 {
-		s.Took(s.Ticks, 19*time.Second)
+		s.Took(1, s.Ticks, 19*time.Second)
 	}
 	if s.Ticks != 1 || !s.Slow {
-		t.Fatalf("shorter segments did not help, and it is at %+v", s)
+		t.Fatalf("shorter runs did not help, and it is at %+v", s)
 	}
-	s = NewSizer(64, 1<<30, time.Second)
+	s = NewSizer(64, 1<<30, 1, time.Second)
 	for n := 0; s.TooLong(s.Ticks); n++ {
 		if n > 10 {
 			t.Fatal("it never gives up")
 		}
 	}
-	if s.Ticks != 1 || NewSizer(0, 0, 0).Ticks != 1 {
+	if s.Ticks != 1 || NewSizer(0, 0, 0, 0).Ticks != 1 {
 		t.Fatalf("%+v", s)
+	}
+}
+
+// TestSizerOfRuns: where runs do not grow any more, renewals get more of them as long as there is ample time, with the
+// merge of the whole life counted; one that was late gets fewer.
+func TestSizerOfRuns(t *testing.T) {
+	s := NewSizer(1000, 1000, 8, 12*time.Second)
+	for _, c := range []struct {
+		took  time.Duration
+		whole time.Duration
+		runs  uint64 // of the next
+	}{
+		{2400 * time.Millisecond, time.Second, 2}, // 8 s of budget: two thirds are room for two
+		{4800 * time.Millisecond, time.Second, 2}, // and not for three
+		{10 * time.Second, time.Second, 1},        // late
+		{500 * time.Millisecond, time.Second, 2},
+		{time.Second, time.Second, 3},
+		{1500 * time.Millisecond, time.Second, 4},
+		{2 * time.Second, time.Second, 5},
+		{2500 * time.Millisecond, time.Second, 6},
+		{3 * time.Second, time.Second, 7},
+		{3500 * time.Millisecond, time.Second, 8},
+		{4 * time.Second, time.Second, 8},  // the file's bound
+		{16 * time.Second, time.Second, 3}, // 2 s each, four fifths of 8 s
+	} {
+		s.Whole = c.whole
+		s.Took(s.Runs, s.Ticks, c.took)
+		if s.Runs != c.runs || s.Ticks != 1000 || s.Slow {
+			t.Fatalf("after %v: %+v, want %d runs", c.took, s, c.runs)
+		}
+	}
+	// For a machine whose work waits: one run as long as nothing is known, then what fits.
+	s = NewSizer(1, 1, 1024, 12*time.Second)
+	if n := s.Fit(); n != 1 {
+		t.Errorf("%d runs at first", n)
+	}
+	s.Took(1, 1, 2*time.Second)
+	if n := s.Fit(); n != 3 {
+		t.Errorf("%d runs of 2 s in 9 s", n)
 	}
 }

@@ -22,8 +22,10 @@ const (
 	maxFile = 1 << 20
 	// maxOpening bounds the felts behind a state, as the ledger bounds those that it carries.
 	maxOpening = 1024
-	// maxTicks bounds the transitions that a file may ask for in one segment; what a proof can hold is far below.
+	// maxTicks bounds the transitions that a file may ask for in one run; what a proof can hold is far below.
 	maxTicks = 1 << 40
+	// defaultSegments is how many runs a renewal of a machine that ticks by itself has at most, unless the file says.
+	defaultSegments = 8
 	// defaultGrace and defaultLockDelay are Chubby's, and a ledger's own unless its genesis says otherwise.
 	defaultGrace     = 45 * time.Second
 	defaultLockDelay = 2 * time.Second
@@ -41,7 +43,8 @@ type File struct {
 	Start     vm.Felt
 	Opening   []vm.Felt // what is behind the starting state
 	Terms     lockspace.Terms
-	MaxTicks  uint64 // transitions of one segment at most, for a machine that ticks by itself
+	MaxTicks  uint64 // transitions of one run at most, for a machine that ticks by itself
+	MaxRuns   uint64 // runs of one renewal at most
 }
 
 // text is the file as it is written. Keys with a pointer may be left out.
@@ -58,7 +61,8 @@ type text struct {
 		Succession  string   `toml:"succession"`  // where a new holder starts: resume or restart
 		Opening     string   `toml:"opening"`     // self: S is the state; poseidon: S is the hash of the opening
 		Idle        []string `toml:"idle"`        // the transaction taken when the inbox is empty at renewal time
-		Ticks       uint64   `toml:"ticks"`       // for one that ticks by itself: at most so many in a segment
+		Ticks       uint64   `toml:"ticks"`       // for one that ticks by itself: at most so many in a segment, which is one run
+		Segments    *uint64  `toml:"segments"`    // for one that ticks by itself: at most so many segments in a renewal; 8
 		Cadence     string   `toml:"cadence"`     // how often the holder renews
 		Grace       *string  `toml:"grace"`       // how long after that the lease still runs; 45s
 		LockDelay   *string  `toml:"lock_delay"`  // how long the lock stays closed after its holder failed; 2s
@@ -130,7 +134,7 @@ func parse(s string) (*File, string, error) {
 			return nil, "", fmt.Errorf("the key %s is missing", strings.Join(key, "."))
 		}
 	}
-	f := &File{Lock: t.Lock, MaxTicks: t.Clock.Ticks}
+	f := &File{Lock: t.Lock, MaxTicks: t.Clock.Ticks, MaxRuns: lockspace.MaxRuns}
 	if err := lockspace.CheckPath(t.Lock); err != nil || t.Lock == "/" {
 		return nil, "", fmt.Errorf("lock %.80q: want an absolute path such as /demo/counter: %w", t.Lock, err)
 	}
@@ -153,10 +157,18 @@ func parse(s string) (*File, string, error) {
 	switch {
 	case f.Terms.Inputs == lockspace.InputNone && (f.MaxTicks < 1 || f.MaxTicks > maxTicks):
 		return nil, "", fmt.Errorf("clock.ticks = %d: a machine that ticks by itself needs 1 to %d", f.MaxTicks, uint64(maxTicks))
+	case t.Clock.Segments != nil && (f.Terms.Inputs != lockspace.InputNone || *t.Clock.Segments < 1 || *t.Clock.Segments > lockspace.MaxRuns):
+		return nil, "", fmt.Errorf("clock.segments = %d: it is for a machine that ticks by itself, 1 to %d", *t.Clock.Segments, lockspace.MaxRuns)
 	case f.Terms.Succession == lockspace.Resume && len(f.Opening) > 0:
 		return nil, "", errors.New("start.opening must be empty with succession = \"resume\": a successor has the state alone")
 	case t.Program == "":
 		return nil, "", errors.New("program is empty: name the compiled program's file")
+	}
+	if f.Terms.Inputs == lockspace.InputNone {
+		f.MaxRuns = defaultSegments
+		if t.Clock.Segments != nil {
+			f.MaxRuns = *t.Clock.Segments
+		}
 	}
 	return f, t.Program, nil
 }

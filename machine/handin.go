@@ -10,23 +10,32 @@ import (
 	"github.com/seed06907907/fatty/verifier"
 )
 
-// submit hands in the proof at hand.
+// attach names a proof as an attachment.
+func attach(proof []byte) *lockspace.Proof {
+	return &lockspace.Proof{ID: wire.Sum(proof), Length: uint64(len(proof)), Version: verifier.ProofVersion}
+}
+
+// submit hands in the proof at hand, with the whole-life span where the ledger has none that reaches so far.
 func (r *Runner) submit(ctx context.Context, a Action) error {
 	p := r.ready
-	att := &lockspace.Proof{ID: wire.Sum(p.result.Proof), Length: uint64(len(p.result.Proof)), Version: verifier.ProofVersion}
-	run := lockspace.Run{Inputs: []int64{}}
-	if r.terms.Inputs == lockspace.InputFelt {
-		run.Inputs = []int64{p.Took}
+	proof, attachments := attach(p.made.Proof), [][]byte{p.made.Proof}
+	var before *lockspace.Proof
+	whole := r.view.Whole
+	if p.T > 0 && r.view.Whole != p.T && r.life.reaches(p.T, p.S) {
+		before, whole = attach(r.life.whole.proof), p.T
+		attachments = append(attachments, r.life.whole.proof)
 	}
-	runs := []lockspace.Run{run}
+	if p.T == 0 {
+		whole = p.made.T
+	}
 	var op lockspace.Op
 	if a == Acquire {
 		op = &lockspace.Acquire{Path: r.cfg.File.Lock, Instance: p.Instance, Generation: p.Generation, Mode: lockspace.Exclusive, Peer: r.cfg.Peer,
-			Addresses: append([]string{}, r.cfg.Addresses...), Proof: att, Anchor: p.sequence, Runs: runs}
+			Addresses: append([]string{}, r.cfg.Addresses...), Proof: proof, Anchor: p.begun.Sequence, Runs: r.runs(p.Job), Whole: before}
 	} else {
-		op = &lockspace.Renew{Path: r.cfg.File.Lock, Instance: p.Instance, Generation: p.Generation, Proof: att, Anchor: p.sequence, Runs: runs}
+		op = &lockspace.Renew{Path: r.cfg.File.Lock, Instance: p.Instance, Generation: p.Generation, Proof: proof, Anchor: p.begun.Sequence, Runs: r.runs(p.Job), Whole: before}
 	}
-	receipt, err := r.cfg.Ledger.Do(ctx, op, p.result.Proof)
+	receipt, err := r.cfg.Ledger.Do(ctx, op, attachments...)
 	if err != nil {
 		return err // the proof stays at hand: if it did not arrive, it still serves
 	}
@@ -37,21 +46,40 @@ func (r *Runner) submit(ctx context.Context, a Action) error {
 	r.bad, r.troubles = 0, 0
 	r.ready = nil
 	// What the ledger will say from now on: a release that comes before the next look needs it.
-	state := p.result.Output[3].Bytes()
+	state := lockspace.Felt(p.made.S.Bytes())
 	lease := time.Duration(r.terms.Cadence) + time.Duration(r.terms.Grace)
-	r.view = &View{Sequence: receipt.Sequence, State: lockspace.Held, Mine: true, Instance: p.Instance, Generation: p.Generation, T: p.T + p.Ticks, S: state,
+	r.view = &View{Sequence: receipt.Sequence, State: lockspace.Held, Mine: true, Instance: p.Instance, Generation: p.Generation, T: p.made.T, S: state,
 		LeaseEnd: receipt.Time.Add(lease)}
-	if p.result.Opening != nil {
-		clear(r.opening) // of lives that are over
-		r.opening[p.Generation] = p.result.Opening
+	e := Event{Kind: Renewed, From: p.T, T: p.made.T, State: state, Ticks: p.made.T - p.T, Runs: p.Runs, Took: p.Took, Count: p.Count, LeaseEnd: r.view.LeaseEnd,
+		ProofBytes: len(p.made.Proof), ProveSeconds: p.made.Seconds.Total, Sequence: receipt.Sequence, Span: r.spanFile(p.T, p.made.T, p.made.Proof)}
+	if before != nil {
+		e.Whole = r.wholeFile(r.life.whole)
 	}
-	e := Event{Kind: Renewed, From: p.T, T: r.view.T, State: state, Ticks: p.Ticks, Took: p.Took, LeaseEnd: r.view.LeaseEnd,
-		ProofBytes: len(p.result.Proof), ProveSeconds: p.result.Seconds.Total, Sequence: receipt.Sequence}
 	if a == Acquire {
 		e.Kind, r.held = Acquired, true
 	}
+	r.accepted(p.begun, p.made.Piece, whole)
+	if e.Whole == "" && r.life.whole != nil { // the first is a whole life by itself, and is what there is until the second
+		e.Whole = r.wholeFile(r.life.whole)
+	}
 	r.report(e)
 	return nil
+}
+
+// runs lists what each run of a job took from the inbox.
+func (r *Runner) runs(j Job) []lockspace.Run {
+	out := make([]lockspace.Run, j.Runs)
+	for i := range out {
+		out[i].Inputs = []int64{}
+		switch {
+		case r.terms.Inputs == lockspace.InputNone:
+		case uint64(i) < j.Count:
+			out[i].Inputs = []int64{j.Took + int64(i)}
+		default:
+			out[i].Inputs = []int64{lockspace.Idle}
+		}
+	}
+	return out
 }
 
 // refused handles a refusal of the proof at hand.
@@ -60,10 +88,14 @@ func (r *Runner) refused(ctx context.Context, receipt *api.Receipt) error {
 	r.troubles++
 	rest := min(maxPause, pause<<min(r.troubles, 5))
 	switch lockspace.Code(receipt.Code) {
-	case lockspace.CodeDelay, lockspace.CodeQuota, lockspace.CodeNonce, lockspace.CodeExpired:
-		// Later it may do.
-	case lockspace.CodeProof:
+	case lockspace.CodeDelay, lockspace.CodeQuota, lockspace.CodeNonce, lockspace.CodeExpired, lockspace.CodeWhole:
+		// Later it may do: a whole-life span that nobody has any more is asked for no longer than a lease.
+	case lockspace.CodeProof, lockspace.CodeBadWhole:
 		r.ready = nil
+		if lockspace.Code(receipt.Code) == lockspace.CodeBadWhole {
+			r.life.whole = nil
+		}
+		r.forget()
 		if r.bad++; r.bad >= maxBad {
 			return fatalf("%d proofs in a row were refused as bad, the last one because: %s", r.bad, receipt.Message)
 		}

@@ -3,7 +3,6 @@ package machine
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"errors"
 	"sync"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"github.com/seed06907907/fatty/node/api"
 	"github.com/seed06907907/fatty/prover"
 	"github.com/seed06907907/fatty/prover/vm"
+	"github.com/seed06907907/fatty/verifier"
 )
 
 // world is a ledger of one: the real lock space, a cut for each transaction and one a second, time from the bubble. Its
@@ -25,6 +25,60 @@ type world struct {
 	watchers []chan api.Event
 	events   []lockspace.Event
 	receipts []lockspace.Receipt
+	program  verifier.Program  // of the machine, for proof files
+	newest   map[string][]byte // proofs that a node keeps, by lock
+	whole    map[string][]byte
+	attached int // bytes of the proofs that were accepted
+}
+
+// fakeProof is a proof in clear: of a run, or of a span.
+type fakeProof struct {
+	Span    bool              `cbor:"span"`
+	Verdict lockspace.Verdict `cbor:"verdict"`
+}
+
+func (f fakeProof) bytes() []byte {
+	b, err := wire.Marshal(f)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func readFake(b []byte) (f fakeProof, err error) {
+	err = wire.Unmarshal(b, &f)
+	return f, err
+}
+
+// judged is what the world's verifier says of a proof.
+func judged(b []byte) *lockspace.Verdict {
+	f, err := readFake(b)
+	if err != nil || !f.Span {
+		return &lockspace.Verdict{Reason: "not a span proof"}
+	}
+	return &f.Verdict
+}
+
+// checkFake is Config.Check for proofs in clear.
+func checkFake(b []byte) (verifier.Statement, error) {
+	v := judged(b)
+	if !v.OK {
+		return verifier.Statement{}, errors.New(v.Reason)
+	}
+	return statement(*v), nil
+}
+
+func statement(v lockspace.Verdict) verifier.Statement {
+	return verifier.Statement{Kind: verifier.KindSpan, Key: verifier.Key(v.Key), Life: v.Life, Anchor: v.Anchor,
+		Span: &verifier.Span{T0: v.T0, S0: verifier.Felt(v.S0), T1: v.T1, S1: verifier.Felt(v.S1), Inputs: verifier.InputsDigest(v.Inputs)}}
+}
+
+func spanInputs(runs []lockspace.Felt) lockspace.Digest {
+	list := make([]verifier.Felt, len(runs))
+	for i := range runs {
+		list[i] = verifier.Felt(runs[i])
+	}
+	return lockspace.Digest(verifier.SpanInputs(list))
 }
 
 func (w *world) Get(id wire.CID) ([]byte, error) { // called with mu held
@@ -35,17 +89,30 @@ func (w *world) Get(id wire.CID) ([]byte, error) { // called with mu held
 	return b, nil
 }
 
+// keys are those of programs by their content ids: they take a while to derive.
+var keys sync.Map
+
 func programKey(b []byte) (wire.CID, lockspace.Digest, error) {
-	return wire.Sum(b), sha256.Sum256(b), nil
+	id := wire.Sum(b)
+	if k, ok := keys.Load(id); ok {
+		return id, k.(lockspace.Digest), nil
+	}
+	p, err := verifier.DecodeProgram(b)
+	if err != nil {
+		return id, lockspace.Digest{}, err
+	}
+	k, err := p.Key()
+	keys.Store(id, lockspace.Digest(k))
+	return id, lockspace.Digest(k), err
 }
 
 func newWorld(t *testing.T, keys ...ed25519.PrivateKey) *world {
-	w := &world{blocks: map[wire.CID][]byte{}}
+	w := &world{blocks: map[wire.CID][]byte{}, newest: map[string][]byte{}, whole: map[string][]byte{}}
 	g := lockspace.Genesis{Chain: "test", Rules: lockspace.DefaultRules(), Time: lockspace.Time(time.Now().UnixNano())}
 	for _, k := range keys {
 		g.Accounts = append(g.Accounts, lockspace.GenesisAccount{ID: account(k), Quota: lockspace.DefaultQuota()})
 	}
-	s, res, err := lockspace.New(lockspace.Config{Blocks: w, Functions: lockspace.Functions{ProgramKey: programKey}}, g)
+	s, res, err := lockspace.New(lockspace.Config{Blocks: w, Functions: lockspace.Functions{ProgramKey: programKey, SpanInputs: spanInputs}}, g)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +227,12 @@ func (l *link) Machine(_ context.Context, path string) (*api.Machine, error) {
 	m := h.Machine
 	out := &api.Machine{Lock: path, Machine: m.ID.String(), T: api.Clock(m.T), State: m.S.String(), Held: h.State == lockspace.Held, Holder: h.Peer,
 		Instance: h.Instance, Generation: h.Generation, Waiting: m.Tail - m.Head, Sequence: h.Sequence,
+		ProofT0: api.Clock(m.T0), WholeLifeDue: m.WholeDue(),
 		Terms: api.Terms{Transaction: int(m.Terms.Transaction), Inputs: string(m.Terms.Inputs), Succession: string(m.Terms.Succession),
 			Cadence: float64(m.Terms.Cadence) / 1e9, Grace: float64(m.Terms.Grace) / 1e9, LockDelay: float64(m.Terms.LockDelay) / 1e9}}
+	if m.Whole != nil {
+		out.WholeLifeT = api.Clock(m.Whole.T)
+	}
 	for _, f := range m.Terms.Idle {
 		out.Terms.Idle = append(out.Terms.Idle, f.String())
 	}
@@ -204,16 +275,65 @@ func (l *link) Do(ctx context.Context, op lockspace.Op, attachments ...[]byte) (
 	}
 	in := lockspace.Input{Tx: tx}
 	if len(attachments) > 0 {
-		in.Verdict = new(lockspace.Verdict)
-		if err := wire.Unmarshal(attachments[0], in.Verdict); err != nil {
-			return nil, err
-		}
+		in.Verdict = judged(attachments[0])
+	}
+	if len(attachments) > 1 {
+		in.Whole = judged(attachments[1])
 	}
 	r, err := l.w.cut(in)
 	if err != nil {
 		return nil, err
 	}
+	if r.Code == "" && len(attachments) > 0 {
+		l.w.keepProofs(op, attachments)
+	}
+	if err := l.broken("receipt"); err != nil {
+		return nil, err
+	}
 	return &api.Receipt{OK: r.Code == "", Code: string(r.Code), Message: r.Message, Sequence: l.w.state.Sequence(), Time: api.FromNano(int64(l.w.state.Root().Time))}, nil
+}
+
+// keepProofs does what nodes do with the proofs of an accepted transaction.
+func (w *world) keepProofs(op lockspace.Op, attachments [][]byte) {
+	path := ""
+	switch o := op.(type) {
+	case *lockspace.Acquire:
+		path = o.Path
+	case *lockspace.Renew:
+		path = o.Path
+	}
+	w.newest[path] = attachments[0]
+	if judged(attachments[0]).T0 == 0 {
+		w.whole[path] = attachments[0]
+	}
+	if len(attachments) > 1 {
+		w.whole[path] = attachments[1]
+	}
+	for _, a := range attachments {
+		w.attached += len(a)
+	}
+}
+
+func (l *link) served(what, path string, from map[string][]byte) (*api.MachineProof, error) {
+	if err := l.broken(what); err != nil {
+		return nil, err
+	}
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	proof := from[path]
+	if proof == nil {
+		return nil, api.Errorf(api.CodeNotFound, "no proof of %s", path)
+	}
+	env, err := verifier.EncodeEnvelope(l.w.program, proof)
+	return &api.MachineProof{Lock: path, Envelope: env}, err
+}
+
+func (l *link) MachineProof(_ context.Context, path string) (*api.MachineProof, error) {
+	return l.served("proof", path, l.w.newest)
+}
+
+func (l *link) WholeLife(_ context.Context, path string) (*api.MachineProof, error) {
+	return l.served("whole", path, l.w.whole)
 }
 
 func (l *link) Watch(ctx context.Context, _ string) <-chan api.Event {
@@ -226,21 +346,60 @@ func (l *link) Watch(ctx context.Context, _ string) <-chan api.Event {
 
 // oracle is a prover that takes as long as it is told and proves by saying so.
 type oracle struct {
-	delay func(ticks uint64) time.Duration
-	lie   func(*lockspace.Verdict)
+	delay func(ticks uint64) time.Duration // of a run; a wrap and a merge take a part of that
+	lie   func(*lockspace.Verdict)         // about each span
+	wrap  time.Duration
+	merge time.Duration
+	count *counts
+}
+
+// counts is what an oracle was asked to do.
+type counts struct {
+	mu                 sync.Mutex
+	runs, wraps, joins int
+	now, most          int // proofs in the making
+}
+
+func (c *counts) begin(what func(*counts)) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	what(c)
+	c.now++
+	c.most = max(c.most, c.now)
+}
+
+func (c *counts) end() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now--
+}
+
+func pauseFor(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (o oracle) Prove(ctx context.Context, p *vm.Program, input []vm.Felt, opt prover.Options) (*prover.Result, error) {
+	o.count.begin(func(c *counts) { c.runs++ })
+	defer o.count.end()
 	res, err := vm.Run(ctx, p, input, vm.StwoConfig(1<<20))
 	if err != nil {
 		return nil, err
 	}
-	timer := time.NewTimer(o.delay(input[2].Uint64()))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := pauseFor(ctx, o.delay(input[2].Uint64())); err != nil {
+		return nil, err
 	}
 	canonical, err := prover.Canonical(p)
 	if err != nil {
@@ -250,13 +409,67 @@ func (o oracle) Prove(ctx context.Context, p *vm.Program, input []vm.Felt, opt p
 	if err != nil {
 		return nil, err
 	}
-	v := lockspace.Verdict{OK: true, Key: sha256.Sum256(block), Life: opt.Life, Anchor: opt.Anchor, T0: res.Output[0].Uint64(), S0: res.Output[1].Bytes(),
-		T1: res.Output[2].Uint64(), S1: res.Output[3].Bytes(), Inputs: res.Output[4].Bytes()}
+	_, key, err := programKey(block)
+	if err != nil {
+		return nil, err
+	}
+	v := lockspace.Verdict{OK: true, Key: key, Life: opt.Life, Anchor: opt.Anchor, T0: res.Output[0].Uint64(), S0: res.Output[1].Bytes(),
+		T1: res.Output[2].Uint64(), S1: res.Output[3].Bytes(), Inputs: spanInputs([]lockspace.Felt{res.Output[4].Bytes()})}
+	return &prover.Result{Proof: fakeProof{Verdict: v}.bytes(), Program: canonical, Steps: res.Steps, Output: res.Output, Opening: res.Opening}, nil
+}
+
+func (o oracle) span(v lockspace.Verdict) *prover.SpanResult {
 	if o.lie != nil {
 		o.lie(&v)
 	}
-	proof, err := wire.Marshal(v)
-	return &prover.Result{Proof: proof, Program: canonical, Steps: res.Steps, Output: res.Output, Opening: res.Opening}, err
+	return &prover.SpanResult{Proof: fakeProof{Span: true, Verdict: v}.bytes(), Statement: statement(v)}
+}
+
+func (o oracle) Wrap(ctx context.Context, run []byte) (*prover.SpanResult, error) {
+	o.count.begin(func(c *counts) { c.wraps++ })
+	defer o.count.end()
+	f, err := readFake(run)
+	if err != nil || f.Span {
+		return nil, errors.New("wrap: not a run proof")
+	}
+	if err := pauseFor(ctx, o.wrap); err != nil {
+		return nil, err
+	}
+	return o.span(f.Verdict), nil
+}
+
+// Merge demands what the circuit demands.
+func (o oracle) Merge(ctx context.Context, left, right []byte) (*prover.SpanResult, error) {
+	o.count.begin(func(c *counts) { c.joins++ })
+	defer o.count.end()
+	l, err := readFake(left)
+	if err != nil || !l.Span {
+		return nil, errors.New("merge: the left is no span")
+	}
+	r, err := readFake(right)
+	if err != nil || !r.Span {
+		return nil, errors.New("merge: the right is no span")
+	}
+	a, b := l.Verdict, r.Verdict
+	if a.Key != b.Key || a.T1 != b.T0 || a.S1 != b.S0 {
+		return nil, errors.New("merge: the spans do not meet")
+	}
+	if err := pauseFor(ctx, o.merge); err != nil {
+		return nil, err
+	}
+	inputs, err := verifier.JoinInputs(verifier.InputsDigest(a.Inputs), verifier.InputsDigest(b.Inputs))
+	if err != nil {
+		return nil, err
+	}
+	out := a
+	out.T1, out.S1, out.Inputs = b.T1, b.S1, lockspace.Digest(inputs)
+	if a.Life != b.Life {
+		out.Life = lockspace.Digest{}
+	}
+	if a.Anchor != b.Anchor {
+		out.Anchor = lockspace.Digest{}
+	}
+	return o.span(out), nil
 }
 
 func takes(d time.Duration) func(uint64) time.Duration {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,10 +12,11 @@ import (
 
 	"github.com/seed06907907/fatty/node/home"
 	"github.com/seed06907907/fatty/prover"
+	"github.com/seed06907907/fatty/prover/vm"
 	"github.com/seed06907907/fatty/verifier"
 )
 
-// proveResult is what `fatty prove --json` prints.
+// proveResult is what `fatty prove --json` prints of a run.
 type proveResult struct {
 	Program      string         `json:"program"`
 	Key          string         `json:"key"`
@@ -25,70 +28,120 @@ type proveResult struct {
 	SecurityBits verifier.Level `json:"security_bits"`
 }
 
+// proveFlags are what `fatty prove` is told.
+type proveFlags struct {
+	input, out, life, anchor string
+	opt                      prover.Options
+	span                     bool
+	cut                      cutting
+	shrink                   bool
+}
+
 func (a *app) proveCommand() *cobra.Command {
-	var input, out, life, anchor string
-	var security int
-	var maxSteps uint64
+	var o proveFlags
 	c := &cobra.Command{
-		Use: "prove PROG --input IN --out PROOF", Short: "Run a program and prove the run", Args: cobra.ExactArgs(1),
+		Use: "prove PROG --input IN --out PROOF", Short: "Run a program and prove the run, or make a span of many runs", Args: cobra.ExactArgs(1),
+		Long: "Runs a compiled program on an input vector and proves the run. With --span the program is a machine, and the proof is a\n" +
+			"span proof of its n transitions, [t0, S0, n, k, w ..]: they are cut into runs, each is proven and wrapped, and all are\n" +
+			"merged into one proof, which has the same size however many they are.",
 		RunE: func(c *cobra.Command, args []string) error {
-			opt := prover.Options{Security: security, MaxSteps: maxSteps}
-			switch {
-			case input == "" || out == "":
-				return usagef("%s: want --input FILE and --out FILE", c.CommandPath())
-			case security != verifier.Security100 && security != verifier.Security124:
-				return usagef("%s: --security %d: want %d or %d", c.CommandPath(), security, verifier.Security100, verifier.Security124)
-			}
-			var err error
-			if opt.Life, err = digestFlag("life", life); err != nil {
-				return err
-			}
-			if opt.Anchor, err = digestFlag("anchor", anchor); err != nil {
+			if err := o.read(c); err != nil {
 				return err
 			}
 			p, err := a.loadProgram(args[0])
 			if err != nil {
 				return err
 			}
-			in, err := a.readInput(input)
+			in, err := a.readInput(o.input)
 			if err != nil {
 				return err
 			}
-			bar := a.progressBar()
-			opt.Progress = bar.set
-			r, err := prover.Prove(c.Context(), p, in, opt)
-			bar.clear()
-			if err != nil {
-				return coded{"prove", err}
+			if o.span {
+				return a.proveSpan(c.Context(), p, in, o)
 			}
-			file, err := verifier.EncodeEnvelope(r.Program, r.Proof)
-			if err != nil {
-				return err
-			}
-			if err := home.WriteAtomic(out, file, 0o644); err != nil {
-				return coded{"write", err}
-			}
-			id, err := r.Program.CID()
-			if err != nil {
-				return err
-			}
-			res := proveResult{Program: id.String(), Key: r.Key.String(), Steps: r.Steps, Output: feltTexts(r.Output),
-				ProofBytes: len(r.Proof), Seconds: r.Seconds, PeakBytes: peakBytes(), SecurityBits: r.Level}
-			a.show(res, func(w io.Writer) {
-				fmt.Fprintf(w, "program   %s\noutput    [%s]\nsteps     %d\nproof     %s, %d bytes, %.1f bits proven\nseconds   %.2f\n",
-					res.Program, strings.Join(res.Output, ", "), res.Steps, out, res.ProofBytes, r.Level.Proven, r.Seconds.Total)
-			})
-			return nil
+			return a.proveRun(c.Context(), p, in, o)
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&input, "input", "", "file with the input vector, a JSON list of felts; - for standard input")
-	f.StringVar(&out, "out", "", "file to write the proof to")
-	f.StringVar(&life, "life", "", "whose the proof is, 32 bytes in hexadecimal (default zero: nobody's)")
-	f.StringVar(&anchor, "anchor", "", "when it was made, 32 bytes in hexadecimal (default zero: any time)")
-	f.IntVar(&security, "security", verifier.Security100, "proven bits of security: 100 or 124")
-	f.Uint64Var(&maxSteps, "max-steps", 0, "end the run with an error after so many steps (default what one proof can hold)")
+	f.StringVar(&o.input, "input", "", "file with the input vector, a JSON list of felts; - for standard input")
+	f.StringVar(&o.out, "out", "", "file to write the proof to")
+	f.StringVar(&o.life, "life", "", "whose the proof is, 32 bytes in hexadecimal (default zero: nobody's)")
+	f.StringVar(&o.anchor, "anchor", "", "when it was made, 32 bytes in hexadecimal (default zero: any time)")
+	f.IntVar(&o.opt.Security, "security", verifier.Security100, "proven bits of security: 100 or 124")
+	f.Uint64Var(&o.opt.MaxSteps, "max-steps", 0, "end a run with an error after so many steps (default what one proof can hold)")
+	f.BoolVar(&o.span, "span", false, "make a span proof of a machine's transitions")
+	f.IntVar(&o.cut.segments, "segments", 1, "with --span: cut the transitions into so many runs")
+	f.IntVar(&o.cut.transaction, "transaction", -1, "with --segments: felts in one transaction, 0 if the machine takes none (default found out)")
+	f.BoolVar(&o.shrink, "shrink", false, "with --span: prove once more for the smallest proof, which cannot be merged any more")
+	c.AddCommand(a.mergeCommand())
 	return c
+}
+
+// read checks the flags.
+func (o *proveFlags) read(c *cobra.Command) (err error) {
+	switch {
+	case o.input == "" || o.out == "":
+		return usagef("%s: want --input FILE and --out FILE", c.CommandPath())
+	case o.opt.Security != verifier.Security100 && o.opt.Security != verifier.Security124:
+		return usagef("%s: --security %d: want %d or %d", c.CommandPath(), o.opt.Security, verifier.Security100, verifier.Security124)
+	case !o.span && (o.shrink || c.Flags().Changed("segments") || c.Flags().Changed("transaction")):
+		return usagef("%s: --segments, --transaction and --shrink say how a span is made: give --span with them", c.CommandPath())
+	case o.cut.segments < 1 || o.cut.segments > maxSegments:
+		return usagef("%s: --segments %d: want 1 to %d", c.CommandPath(), o.cut.segments, maxSegments)
+	case o.cut.transaction < -1:
+		return usagef("%s: --transaction %d: want the number of felts", c.CommandPath(), o.cut.transaction)
+	}
+	if o.opt.Life, err = digestFlag("life", o.life); err != nil {
+		return err
+	}
+	o.opt.Anchor, err = digestFlag("anchor", o.anchor)
+	return err
+}
+
+// proveRun proves one run.
+func (a *app) proveRun(ctx context.Context, p *vm.Program, in []vm.Felt, o proveFlags) error {
+	bar := a.progressBar()
+	o.opt.Progress = bar.set
+	r, err := prover.Prove(ctx, p, in, o.opt)
+	bar.clear()
+	if err != nil {
+		return proveError(err)
+	}
+	id, err := a.writeProof(o.out, r.Program, r.Proof)
+	if err != nil {
+		return err
+	}
+	res := proveResult{Program: id, Key: r.Key.String(), Steps: r.Steps, Output: feltTexts(r.Output),
+		ProofBytes: len(r.Proof), Seconds: r.Seconds, PeakBytes: peakBytes(), SecurityBits: r.Level}
+	a.show(res, func(w io.Writer) {
+		fmt.Fprintf(w, "program   %s\noutput    [%s]\nsteps     %d\nproof     %s, %d bytes, %.1f bits proven\nseconds   %.2f\n",
+			res.Program, strings.Join(res.Output, ", "), res.Steps, o.out, res.ProofBytes, r.Level.Proven, r.Seconds.Total)
+	})
+	return nil
+}
+
+// proveError says what helps where a run does not fit one proof.
+func proveError(err error) error {
+	if errors.Is(err, prover.ErrTooLong) {
+		return codedf("too_long", "%w; a machine's transitions are cut into N runs by --span --segments N", err)
+	}
+	return coded{"prove", err}
+}
+
+// writeProof writes a proof file and returns the program's content id.
+func (a *app) writeProof(path string, p verifier.Program, proof []byte) (string, error) {
+	id, err := p.CID()
+	if err != nil {
+		return "", err
+	}
+	file, err := verifier.EncodeEnvelope(p, proof)
+	if err != nil {
+		return "", err
+	}
+	if err := home.WriteAtomic(path, file, 0o644); err != nil {
+		return "", coded{"write", err}
+	}
+	return id.String(), nil
 }
 
 // digestFlag reads an optional 32-byte flag; empty is zero.

@@ -23,9 +23,24 @@ type verifyResult struct {
 	Key          string         `json:"key"`
 	Life         string         `json:"life"`
 	Anchor       string         `json:"anchor"`
-	Output       []string       `json:"output"`
+	Output       []string       `json:"output,omitzero"` // of a run
+	Span         *verifiedSpan  `json:"span,omitempty"`  // of a span
 	SecurityBits verifier.Level `json:"security_bits"`
 	Seconds      float64        `json:"seconds"`
+}
+
+// verifiedSpan is what a span proof says.
+type verifiedSpan struct {
+	spanEnds
+	Inputs string `json:"inputs"`
+}
+
+// text is what a proof says, for people.
+func (r verifyResult) text() string {
+	if r.Span != nil {
+		return fmt.Sprintf("span      %s\ninputs    %s", r.Span.spanEnds, r.Span.Inputs)
+	}
+	return fmt.Sprintf("output    [%s]", strings.Join(r.Output, ", "))
 }
 
 // expectations are what the caller wants a proof to be about; empty strings are not checked.
@@ -59,8 +74,8 @@ func (a *app) verifyCommand() *cobra.Command {
 				return errReported
 			}
 			a.show(res, func(w io.Writer) {
-				fmt.Fprintf(w, "valid     a %s, %.1f bits proven (%.1f conjectured), checked in %.0f ms\nprogram   %s\nkey       %s\nlife      %s\nanchor    %s\noutput    [%s]\n",
-					res.Kind, res.SecurityBits.Proven, res.SecurityBits.Conjectured, 1000*res.Seconds, res.Program, res.Key, res.Life, res.Anchor, strings.Join(res.Output, ", "))
+				fmt.Fprintf(w, "valid     a %s, %.1f bits proven (%.1f conjectured), checked in %.0f ms\nprogram   %s\nkey       %s\nlife      %s\nanchor    %s\n%s\n",
+					res.Kind, res.SecurityBits.Proven, res.SecurityBits.Conjectured, 1000*res.Seconds, res.Program, res.Key, res.Life, res.Anchor, res.text())
 			})
 			return nil
 		},
@@ -88,27 +103,37 @@ func (e expectations) validate() error {
 	return nil
 }
 
+// verifyError is a refusal of the verifier with the word that scripts see.
+func verifyError(err error) error {
+	code := "invalid"
+	switch {
+	case errors.Is(err, verifier.ErrVersion):
+		code = "version"
+	case errors.Is(err, verifier.ErrFormat):
+		code = "format"
+	}
+	return coded{code, err}
+}
+
 // verify checks a proof file and that it is about what is wanted.
 func (a *app) verify(file []byte, want expectations) (verifyResult, error) {
 	s, program, err := verifier.VerifyFile(file, verifier.Accept{})
 	if err != nil {
-		code := "invalid"
-		switch {
-		case errors.Is(err, verifier.ErrVersion):
-			code = "version"
-		case errors.Is(err, verifier.ErrFormat):
-			code = "format"
-		}
-		return verifyResult{}, coded{code, err}
+		return verifyResult{}, verifyError(err)
 	}
 	id, err := program.CID()
 	if err != nil {
 		return verifyResult{}, err
 	}
 	res := verifyResult{Valid: true, Kind: s.Kind, Program: id.String(), Key: s.Key.String(), Life: hex.EncodeToString(s.Life[:]),
-		Anchor: hex.EncodeToString(s.Anchor[:]), Output: make([]string, len(s.Output)), SecurityBits: s.Level}
-	for i, f := range s.Output {
-		res.Output[i] = lockspace.Felt(f).String()
+		Anchor: hex.EncodeToString(s.Anchor[:]), SecurityBits: s.Level}
+	if s.Span != nil {
+		res.Span = &verifiedSpan{endsOf(s.Span), s.Span.Inputs.String()}
+	} else {
+		res.Output = make([]string, len(s.Output))
+	}
+	for i := range res.Output {
+		res.Output[i] = lockspace.Felt(s.Output[i]).String()
 	}
 	if want.program != "" {
 		other := want.program
@@ -132,17 +157,17 @@ func (a *app) verify(file []byte, want expectations) (verifyResult, error) {
 	return res, err
 }
 
-// checkMachine demands that a proof starts at a machine's t = 0, in the state that names it with the program. A run from
+// checkMachine demands that a proof starts at a machine's t = 0, in the state that names it with the program. A proof from
 // later on shows a program and a state, and those may belong to any machine that came there.
 func checkMachine(s verifier.Statement, program wire.CID, want string) error {
-	clock, err := s.Clock()
+	t0, s0, err := startOf(s)
 	if err != nil {
 		return coded{"machine", err}
 	}
-	if clock.T0 != 0 {
-		return codedf("machine", "the proof starts at t = %d: only one from t = 0 shows of which machine it is; check the program with --program, and the machine by `fatty lock holder --prove`", clock.T0)
+	if t0 != 0 {
+		return codedf("machine", "the proof starts at t = %d: only one from t = 0 shows of which machine it is; check the program with --program, and the machine by `fatty lock holder --prove`", t0)
 	}
-	id, err := lockspace.MachineCID(program, lockspace.Felt(clock.S0))
+	id, err := lockspace.MachineCID(program, s0)
 	if err != nil {
 		return err
 	}
@@ -150,4 +175,13 @@ func checkMachine(s verifier.Statement, program wire.CID, want string) error {
 		return codedf("machine", "the proof is of machine %s, not %s", id, want)
 	}
 	return nil
+}
+
+// startOf is where a proof begins: a span, or a run that has the clock ABI.
+func startOf(s verifier.Statement) (uint64, lockspace.Felt, error) {
+	if s.Span != nil {
+		return s.Span.T0, lockspace.Felt(s.Span.S0), nil
+	}
+	clock, err := s.Clock()
+	return clock.T0, lockspace.Felt(clock.S0), err
 }

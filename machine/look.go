@@ -1,0 +1,157 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed06907907/fatty/lockspace"
+	"github.com/seed06907907/fatty/node/api"
+)
+
+// look reads the lock's place from the ledger. A node that is behind what this keeper has seen is not believed.
+func (r *Runner) look(ctx context.Context) error {
+	head, err := r.cfg.Ledger.Head(ctx)
+	if err != nil {
+		return err
+	}
+	if skew := time.Until(head.Time.Time); skew > r.skew || time.Since(r.skewAt) > skewKept {
+		r.skew, r.skewAt = skew, time.Now()
+	}
+	m, err := r.cfg.Ledger.Machine(ctx, r.cfg.File.Lock)
+	if api.CodeOf(err) == api.CodeNotFound {
+		r.view = nil
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if m.Sequence < r.floor {
+		return fmt.Errorf("the node is at sequence %d, the lock's last transaction is in %d: waiting for it", m.Sequence, r.floor)
+	}
+	if m.Machine != r.id.String() {
+		return fatalf("%s demands machine %s; %s describes machine %s: give it another lock, or take the machine's own file", r.cfg.File.Lock, m.Machine, r.cfg.File.Path, r.id)
+	}
+	v, err := r.read(m)
+	if err != nil {
+		return fatalf("%s: the node's answer does not make sense: %w", r.cfg.File.Lock, err)
+	}
+	if m.Waiting > 0 {
+		if err := r.readInbox(ctx, m, v); err != nil {
+			return err
+		}
+	}
+	r.view = v
+	r.notice(m)
+	r.adopt()
+	return nil
+}
+
+// readInbox reads the transactions that wait, as many as one renewal may take.
+func (r *Runner) readInbox(ctx context.Context, m *api.Machine, v *View) error {
+	in, err := r.cfg.Ledger.Inbox(ctx, r.cfg.File.Lock, min(lockspace.MaxRuns, lockspace.MaxList))
+	if err != nil {
+		return err
+	}
+	if in.Sequence < m.Sequence {
+		return fmt.Errorf("the node is at sequence %d, the lock was read at %d: waiting for it", in.Sequence, m.Sequence)
+	}
+	for i, item := range in.Items {
+		if i == 0 {
+			v.Head = item.Index
+		}
+		if item.Index != v.Head+uint64(i) || uint64(len(item.Felts)) != r.terms.Transaction {
+			return fatalf("%s: transaction %d of %d felts stands %d. in the inbox: the node's answer does not make sense", r.cfg.File.Lock, item.Index, len(item.Felts), i+1)
+		}
+		var tx []lockspace.Felt
+		for _, s := range item.Felts {
+			f, err := lockspace.ParseFelt(s)
+			if err != nil {
+				return err
+			}
+			tx = append(tx, f)
+		}
+		v.Inbox = append(v.Inbox, tx)
+	}
+	return nil
+}
+
+// read turns a node's answer into a View and takes the lock's terms from it.
+func (r *Runner) read(m *api.Machine) (*View, error) {
+	v := &View{Sequence: m.Sequence, Instance: m.Instance, Generation: m.Generation, T: uint64(m.T), LeaseEnd: m.LeaseEnd.Time, ClosedTill: m.ClosedTill.Time,
+		Whole: uint64(m.WholeLifeT)}
+	var err error
+	if v.S, err = lockspace.ParseFelt(m.State); err != nil {
+		return nil, err
+	}
+	switch {
+	case m.Held:
+		v.State, v.Mine = lockspace.Held, m.Holder == r.cfg.Peer
+	case !m.ClosedTill.IsZero():
+		v.State = lockspace.Delayed
+	}
+	t := &r.terms
+	t.Inputs, t.Succession, t.Transaction = lockspace.InputKind(m.Terms.Inputs), lockspace.Succession(m.Terms.Succession), uint64(m.Terms.Transaction)
+	seconds := func(s float64) lockspace.Duration { return lockspace.Duration(s * float64(lockspace.Second)) }
+	t.Cadence, t.Grace, t.LockDelay = seconds(m.Terms.Cadence), seconds(m.Terms.Grace), seconds(m.Terms.LockDelay)
+	t.Idle = nil
+	for _, s := range m.Terms.Idle {
+		f, err := lockspace.ParseFelt(s)
+		if err != nil {
+			return nil, err
+		}
+		t.Idle = append(t.Idle, f)
+	}
+	if t.Inputs == lockspace.InputFelt && len(t.Idle) != 1 {
+		return nil, errors.New("the terms name no idle transaction")
+	}
+	r.sizer.Budget = time.Duration(t.Cadence) * 3 / 4
+	return v, nil
+}
+
+// notice reports what changed about who holds the lock.
+func (r *Runner) notice(m *api.Machine) {
+	v := r.view
+	mine := v.State == lockspace.Held && v.Mine
+	if r.held && !mine {
+		r.report(Event{Kind: Lost, T: v.T, State: v.S, Text: "the lease ended: it was not renewed in time"})
+	}
+	other := v.State == lockspace.Held && !mine
+	if other && !r.standby {
+		r.report(Event{Kind: Standing, T: v.T, State: v.S, LeaseEnd: v.LeaseEnd, Text: "held by " + m.Holder})
+	}
+	r.held, r.standby = mine, other
+}
+
+// adopt takes up a renewal that the ledger accepted without this keeper having learned it: the answer was lost, or the
+// process that had handed it in was killed.
+func (r *Runner) adopt() {
+	v := r.view
+	if v.State != lockspace.Held || !v.Mine {
+		return
+	}
+	is := func(j Job, end Piece) bool {
+		return end.First == 0 && uint64(end.Runs) == j.Runs && end.Wrapped && j.Instance == v.Instance && j.Generation == v.Generation && j.T < v.T && end.T == v.T && end.S.Bytes() == v.S
+	}
+	if p := r.ready; p != nil && is(p.Job, p.made.Piece) {
+		r.ready = nil
+		r.learned(p.begun, p.made.Piece)
+		return
+	}
+	for _, p := range r.pieces {
+		if is(r.begun.Job, p) {
+			b := *r.begun
+			r.begun, r.pieces = nil, nil
+			r.learned(b, p)
+			return
+		}
+	}
+}
+
+// learned takes a renewal of which the ledger's clock shows that it was accepted.
+func (r *Runner) learned(b begun, made Piece) {
+	r.accepted(b, made, r.view.Whole)
+	r.report(Event{Kind: Renewed, From: b.Job.T, T: made.T, State: r.view.S, Ticks: made.T - b.Job.T, Runs: b.Job.Runs, Took: b.Job.Took, Count: b.Job.Count,
+		LeaseEnd: r.view.LeaseEnd, ProofBytes: len(made.Proof), Sequence: r.view.Sequence, Span: r.spanFile(b.Job.T, made.T, made.Proof)})
+}
