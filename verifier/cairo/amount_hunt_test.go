@@ -2,8 +2,9 @@
 
 package cairo
 
-// How many random rows are tried with every filling.
+// How many random rows are tried with every filling, and how many public data.
 const (
 	huntSteps    = 300
 	huntProducts = 120
+	claimTries   = 20_000
 )

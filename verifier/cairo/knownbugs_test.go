@@ -2,6 +2,7 @@ package cairo
 
 import (
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,7 +48,7 @@ func TestKnownBug26NumbersOfPOrMore(t *testing.T) {
 
 // A word of the output was assumed to be zero: here each of its 16 words is absorbed and looked up.
 func TestKnownBug28OutputWordAssumed(t *testing.T) {
-	f := stark.Fingerprint{Z: field.FromBase(field.New(12345)), Alpha: field.Basis(1)}
+	f := stark.NewLookup[field.Ext](field.Arithmetic{}, Core(), field.FromBase(field.New(12345)), field.Basis(1))
 	want, err := sample().PublicSum(f)
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +125,7 @@ func TestKnownBug37TuplesOfUnequalWidth(t *testing.T) {
 }
 
 // Tuples of two relations, or with leading or trailing zeros, had one fingerprint. Here the relation's id comes first and
-// each relation has one width, so equal fingerprints mean equal tuples of one relation.
+// each relation has one width, so equal denominators mean equal tuples of one relation.
 func TestKnownCairoBug4TupleAliasing(t *testing.T) {
 	ids := map[uint32]bool{}
 	for _, r := range Core().Relations {
@@ -133,25 +134,39 @@ func TestKnownCairoBug4TupleAliasing(t *testing.T) {
 		}
 		ids[r.ID] = true
 	}
-	f := stark.Fingerprint{Z: field.FromBase(field.New(5)), Alpha: field.Basis(2)}
-	zero, five := field.New(0), field.New(5)
-	seen := map[field.Ext]string{}
-	for name, d := range map[string]func() (field.Ext, error){
-		"Word(5)":      func() (field.Ext, error) { return f.Of(Word, five) },
-		"Bytes(0, 5)":  func() (field.Ext, error) { return f.Of(Bytes, zero, five) },
-		"Bytes(5, 0)":  func() (field.Ext, error) { return f.Of(Bytes, five, zero) },
-		"Word(0)":      func() (field.Ext, error) { return f.Of(Word, zero) },
-		"Bytes(0, 0)":  func() (field.Ext, error) { return f.Of(Bytes, zero, zero) },
-		"Xor(0, 0, 0)": func() (field.Ext, error) { return f.Of(Xor, zero, zero, zero) },
-	} {
-		v, err := d()
-		if err != nil {
-			t.Fatal(err)
+	f := stark.NewLookup[field.Ext](field.Arithmetic{}, Core(), field.FromBase(field.New(5)), field.Basis(2))
+	of := func(r *air.Relation, tuple ...uint64) field.Ext {
+		if len(tuple) != r.Width {
+			t.Fatalf("a tuple of %d in %s, which has %d", len(tuple), r.Name, r.Width)
 		}
+		var words []field.Ext
+		for _, v := range tuple {
+			words = append(words, field.FromBase(field.New(v)))
+		}
+		return f.Denominator(field.Arithmetic{}, r, words)
+	}
+	seen := map[field.Ext]string{}
+	for name, v := range map[string]field.Ext{
+		"Word(5)": of(Word, 5), "Bytes(0, 5)": of(Bytes, 0, 5), "Bytes(5, 0)": of(Bytes, 5, 0),
+		"Word(0)": of(Word, 0), "Bytes(0, 0)": of(Bytes, 0, 0), "Xor(0, 0, 0)": of(Xor, 0, 0, 0),
+	} {
 		if other, ok := seen[v]; ok {
-			t.Errorf("%s and %s have one fingerprint", name, other)
+			t.Errorf("%s and %s have one denominator", name, other)
 		}
 		seen[v] = name
+	}
+	// All entries of all relations count: another entry is another denominator.
+	for _, r := range Core().Relations {
+		zeros := make([]uint64, r.Width)
+		for i := range zeros {
+			other := slices.Clone(zeros)
+			other[i] = 1
+			v := of(r, other...)
+			if have, ok := seen[v]; ok {
+				t.Errorf("entry %d of %s is %s", i, r.Name, have)
+			}
+			seen[v] = r.Name
+		}
 	}
 }
 
