@@ -192,6 +192,31 @@ func TestMultiProofs(t *testing.T) {
 				rt.Fatalf("accepted with %s", what)
 			}
 		}
+		// One leaf at a time: each has its own path to the root, and paths of a false opening lead to another.
+		climb := func(place uint32, leaf Digest, path []Digest) Digest {
+			for level, sibling := range path {
+				if place>>level&1 == 0 {
+					leaf = Compress(leaf, sibling)
+				} else {
+					leaf = Compress(sibling, leaf)
+				}
+			}
+			return leaf
+		}
+		for i, path := range Expand(depth, twins, places, opened, nodes) {
+			if len(path) != depth || climb(places[i], opened[i], path) != root {
+				rt.Fatalf("leaf %d has another path", places[i])
+			}
+		}
+		if len(nodes) > 0 {
+			wrong := false
+			for i, path := range Expand(depth, twins, places, opened, nodes[:len(nodes)-1]) {
+				wrong = wrong || len(path) != depth || climb(places[i], opened[i], path) != root
+			}
+			if !wrong {
+				rt.Fatal("a sibling too few leads every leaf to the root")
+			}
+		}
 		i := rapid.IntRange(0, len(opened)-1).Draw(rt, "i")
 		change := slices.Clone(opened)
 		change[i][3].Double(&change[i][3])
