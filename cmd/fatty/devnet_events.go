@@ -29,6 +29,8 @@ type devnetEvent struct {
 	LeaseEnd     *api.Time  `json:"lease_end,omitempty"`
 	ProofBytes   int        `json:"proof_bytes,omitempty"`
 	ProveSeconds float64    `json:"prove_seconds,omitempty"`
+	Span         string     `json:"span,omitempty"`       // file of the renewal's proof
+	WholeLife    string     `json:"whole_life,omitempty"` // file of the whole life's proof
 
 	View    *uint64 `json:"view,omitempty"`
 	Leader  string  `json:"leader,omitempty"`
@@ -64,6 +66,7 @@ const (
 	seenRestarted    = "validator_restarted"
 	seenVerified     = "holder_verified"
 	seenProof        = "proof_verified"
+	seenWhole        = "whole_life_verified"
 )
 
 // people writes an event as a line for people.
@@ -127,7 +130,7 @@ func (e devnetEvent) people(w io.Writer, since time.Duration) {
 
 // expectations of a devnet with both times set: what there is time for has to be seen.
 func (o devnetOptions) expected(killed bool, killedAt time.Duration, leaderKilled bool) []string {
-	out := []string{evReady, evAcquired, seenVerified, seenProof}
+	out := []string{evReady, evAcquired, seenVerified, seenProof, seenWhole}
 	if o.validators > 1 {
 		out = append(out, evPeer)
 	}

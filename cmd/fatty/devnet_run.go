@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -63,11 +65,12 @@ type devnet struct {
 	peers        map[string]bool
 	proofs       map[uint64]machineLine // by the clock that they lead to
 	pending      []devnetEvent          // lock events that wait for their proof's line
+	wholes       map[string]string      // the newest whole-life file of each machine
 }
 
 func newDevnet(a *app, o devnetOptions, p *devnetPlan) *devnet {
 	return &devnet{a: a, opt: o, plan: p, began: time.Now(), inbox: make(chan func(), 256), nodes: map[string]*child{}, keepers: map[string]*child{},
-		seen: map[string]bool{}, peers: map[string]bool{}, proofs: map[uint64]machineLine{}}
+		seen: map[string]bool{}, peers: map[string]bool{}, proofs: map[uint64]machineLine{}, wholes: map[string]string{}}
 }
 
 func (d *devnet) emit(e devnetEvent) {
@@ -358,7 +361,7 @@ func (d *devnet) flush(all bool) {
 			return
 		}
 		if ok {
-			e.ProofBytes, e.ProveSeconds = l.ProofBytes, l.ProveSeconds
+			e.ProofBytes, e.ProveSeconds, e.Span, e.WholeLife = l.ProofBytes, l.ProveSeconds, l.Span, l.WholeLife
 			delete(d.proofs, uint64(*e.T))
 		}
 		d.pending = d.pending[1:]
@@ -374,6 +377,9 @@ func (d *devnet) onMachine(name string, l machineLine) {
 			d.seen[seenContinued] = true
 		}
 		d.proofs[uint64(l.T)] = l
+		if l.WholeLife != "" {
+			d.wholes[name] = l.WholeLife
+		}
 		d.flush(false)
 	case machine.Slow, machine.Refused, machine.Trouble:
 		d.emit(devnetEvent{Event: evMessage, Keeper: name, Message: l.Message})
@@ -512,24 +518,74 @@ func (d *devnet) check(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("fetch the newest proof: %w", err)
 	}
-	s, program, err := verifier.VerifyFile(p.Envelope, verifier.Accept{})
+	s, program, err := verifier.VerifyFile(p.Envelope, verifier.Accept{Kind: verifier.KindSpan})
 	if err != nil {
 		return fmt.Errorf("check the newest proof: %w", err)
-	}
-	clock, err := s.Clock()
-	if err != nil {
-		return err
 	}
 	id, err := program.CID()
 	if err != nil {
 		return err
 	}
-	if id.String() != h.Program || clock.T1 < uint64(h.T) {
-		return fmt.Errorf("the newest proof is of program %s up to t = %d; the lock's holder runs %s and is at t = %d", id, clock.T1, h.Program, uint64(h.T))
+	if id.String() != h.Program || s.Span.T1 < uint64(h.T) {
+		return fmt.Errorf("the newest proof is of program %s up to t = %d; the lock's holder runs %s and is at t = %d", id, s.Span.T1, h.Program, uint64(h.T))
 	}
 	d.seen[seenProof] = true
+	whole, err := d.checkWhole(ctx, uint64(h.T))
+	if err != nil {
+		return err
+	}
+	d.seen[seenWhole] = true
 	if !d.a.json {
-		fmt.Fprintf(d.a.out, "\n%s is held by %s at t = %d: 2f+1 validators signed that, and the proof up to t = %d holds (%.0f bits)\n\n", h.Lock, h.Holder, uint64(h.T), clock.T1, s.Level.Proven)
+		fmt.Fprintf(d.a.out, "\n%s is held by %s at t = %d: 2f+1 validators signed that, and the proof up to t = %d holds (%.0f bits); one proof of %d kB shows its life from t = 0 to %d\n\n",
+			h.Lock, h.Holder, uint64(h.T), s.Span.T1, s.Level.Proven, (whole.bytes+500)/1000, whole.t)
 	}
 	return nil
+}
+
+// wholeLife is a checked whole-life span.
+type wholeLife struct {
+	t     uint64
+	bytes int
+}
+
+// checkWhole checks the whole-life span that the validators keep, or, where a holder's first renewals left nothing to keep
+// yet, the newest span, which is one by itself: it starts at the machine's t = 0. Then it does the same with the file that the
+// last lock event of each machine named.
+func (d *devnet) checkWhole(ctx context.Context, t uint64) (w wholeLife, err error) {
+	p, err := d.client.WholeLife(ctx, d.lock)
+	if err != nil {
+		return w, fmt.Errorf("fetch the whole-life span: %w", err)
+	}
+	check := func(file []byte) error {
+		s, program, err := verifier.VerifyFile(file, verifier.Accept{Kind: verifier.KindSpan})
+		if err != nil {
+			return err
+		}
+		id, err := program.CID()
+		if err != nil {
+			return err
+		}
+		if err := checkMachine(s, id, d.machine); err != nil {
+			return err
+		}
+		w = wholeLife{s.Span.T1, len(file)}
+		return nil
+	}
+	if err := check(p.Envelope); err != nil {
+		return w, fmt.Errorf("the validators' whole-life span: %w", err)
+	}
+	if len(d.wholes) == 0 {
+		return w, errors.New("no machine has written a whole-life span")
+	}
+	kept := w
+	for _, name := range sortedKeys(d.wholes) {
+		file, err := os.ReadFile(d.wholes[name])
+		if err == nil {
+			err = check(file)
+		}
+		if err != nil {
+			return w, fmt.Errorf("the whole-life span of machine %s: %w", name, err)
+		}
+	}
+	return kept, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"time"
 
@@ -31,6 +32,11 @@ type machineShown struct {
 	State    string    `json:"state"`
 	Opening  []string  `json:"opening"`
 	LeaseEnd api.Time  `json:"lease_end"`
+	// The newest accepted span, by content id, and where it starts; the whole-life span, and where it ends.
+	Proof      string    `json:"proof,omitempty"`
+	ProofT0    api.Clock `json:"proof_t0"`
+	WholeLife  string    `json:"whole_life,omitempty"`
+	WholeLifeT api.Clock `json:"whole_life_t"`
 }
 
 func (a *app) machineShow() *cobra.Command {
@@ -46,7 +52,8 @@ func (a *app) machineShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out := machineShown{Lock: m.Lock, Machine: m.Machine, T: m.T, State: m.State, Opening: append([]string{}, m.Opening...), LeaseEnd: m.LeaseEnd}
+			out := machineShown{Lock: m.Lock, Machine: m.Machine, T: m.T, State: m.State, Opening: append([]string{}, m.Opening...), LeaseEnd: m.LeaseEnd,
+				Proof: m.Proof, ProofT0: m.ProofT0, WholeLife: m.WholeLife, WholeLifeT: m.WholeLifeT}
 			a.show(out, func(w io.Writer) {
 				fmt.Fprintf(w, "lock      %s\nmachine   %s\nprogram   %s\nt         %d\nstate     %s\nopening   [%s]\n", m.Lock, m.Machine, m.Program, uint64(m.T), m.State, strings.Join(m.Opening, ", "))
 				switch {
@@ -56,6 +63,12 @@ func (a *app) machineShow() *cobra.Command {
 					fmt.Fprintf(w, "lease     none, the lock stays closed until %s\n", m.ClosedTill.Format(time.RFC3339))
 				default:
 					fmt.Fprintln(w, "lease     none, the lock is free")
+				}
+				if m.Proof != "" {
+					fmt.Fprintf(w, "proof     %s, from t = %d\n", m.Proof, uint64(m.ProofT0))
+				}
+				if m.WholeLife != "" {
+					fmt.Fprintf(w, "life      %s, from t = 0 to %d\n", m.WholeLife, uint64(m.WholeLifeT))
 				}
 				fmt.Fprintf(w, "waiting   %d transactions\nterms     cadence %gs, grace %gs, lock-delay %gs, inputs %s, succession %s\n",
 					m.Waiting, m.Terms.Cadence, m.Terms.Grace, m.Terms.LockDelay, m.Terms.Inputs, m.Terms.Succession)
@@ -75,7 +88,9 @@ func (a *app) machineRun() *cobra.Command {
 		Use: "run MACHINE.toml", Short: "Hold a lock by proof until stopped", Args: cobra.ExactArgs(1),
 		Long: "Runs the machine that a machine file describes, proves its runs, and keeps its lock by the proofs. A lock that is not\n" +
 			"there is made; one that another holds is stood by for, and taken over from the last proven state. How long a proof\n" +
-			"takes here decides how many transitions each one has. Stopping it gives the lock back.",
+			"takes here decides how many transitions each one has. Stopping it gives the lock back.\n\n" +
+			"What is proven is kept below the home, in machines/LOCK, so that a process that was killed goes on where it was; the\n" +
+			"newest proofs lie there as files that `fatty verify` reads.",
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
 			if untilEOF {
@@ -114,7 +129,11 @@ func (a *app) machineRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := machine.New(machine.Config{File: f, Ledger: ledger{cl}, Account: pub, Peer: peer.String(), Addresses: publish, Report: a.machineEvent(f.Lock)})
+			h, err := a.homeDir()
+			if err != nil {
+				return err
+			}
+			r, err := machine.New(machine.Config{File: f, Dir: h.Path("machines", url.PathEscape(strings.TrimPrefix(f.Lock, "/"))), Ledger: ledger{cl}, Account: pub, Peer: peer.String(), Addresses: publish, Report: a.machineEvent(f.Lock)})
 			if err != nil {
 				return coded{"machine", err}
 			}
@@ -167,6 +186,9 @@ type machineLine struct {
 	ProofBytes   int       `json:"proof_bytes,omitempty"`
 	ProveSeconds float64   `json:"prove_seconds,omitempty"`
 	Ticks        uint64    `json:"ticks,omitempty"`
+	Runs         uint64    `json:"runs,omitempty"`
+	Span         string    `json:"span,omitempty"`       // file of the renewal's proof
+	WholeLife    string    `json:"whole_life,omitempty"` // file of the whole life's proof
 	Message      string    `json:"message,omitempty"`
 }
 
@@ -175,14 +197,15 @@ func (a *app) machineEvent(lock string) func(machine.Event) {
 	return func(e machine.Event) {
 		now := time.Now()
 		line := machineLine{Time: api.Time{Time: now}, Event: string(e.Kind), Lock: lock, From: api.Clock(e.From), T: api.Clock(e.T), State: e.State.String(),
-			LeaseEnd: api.Time{Time: e.LeaseEnd}, Sequence: e.Sequence, ProofBytes: e.ProofBytes, ProveSeconds: e.ProveSeconds, Ticks: e.Ticks, Message: e.Text}
+			LeaseEnd: api.Time{Time: e.LeaseEnd}, Sequence: e.Sequence, ProofBytes: e.ProofBytes, ProveSeconds: e.ProveSeconds, Ticks: e.Ticks,
+			Runs: e.Runs, Span: e.Span, WholeLife: e.Whole, Message: e.Text}
 		a.show(line, func(w io.Writer) {
 			text := e.Text
 			switch e.Kind {
 			case machine.Acquired, machine.Renewed:
 				text = fmt.Sprintf("t %d -> %d, lease until %s, a proof of %d bytes made in %.2f s", e.From, e.T, e.LeaseEnd.Local().Format("15:04:05"), e.ProofBytes, e.ProveSeconds)
 			case machine.Proving:
-				text = fmt.Sprintf("%d transitions from t = %d", e.Ticks, e.T)
+				text = fmt.Sprintf("%d transitions in %d runs from t = %d", e.Ticks, e.Runs, e.T)
 			}
 			fmt.Fprintf(w, "%s  %-9s %s\n", now.Format("15:04:05.000"), e.Kind, text)
 		})
