@@ -88,8 +88,22 @@ func TestProveOnce(t *testing.T) {
 	if _, err := verifier.Verify(r.Proof, verifier.Accept{Security: verifier.Security124}); !errors.Is(err, verifier.ErrVersion) {
 		t.Errorf("124 bits asked of a proof of 100: %v", err)
 	}
-	if _, err := verifier.Verify(r.Proof, verifier.Accept{Versions: []uint16{2}}); !errors.Is(err, verifier.ErrVersion) {
-		t.Errorf("version 2 asked of a proof of version 1: %v", err)
+	if _, err := verifier.Verify(r.Proof, verifier.Accept{Kind: verifier.KindSpan}); !errors.Is(err, verifier.ErrKind) {
+		t.Errorf("a span asked of a run: %v", err)
+	}
+	for _, version := range []uint16{0, verifier.ProofVersion - 1, verifier.ProofVersion + 1} {
+		if _, err := verifier.Verify(r.Proof, verifier.Accept{Versions: []uint16{version}}); !errors.Is(err, verifier.ErrVersion) {
+			t.Errorf("version %d asked of a proof of version %d: %v", version, verifier.ProofVersion, err)
+		}
+		// Nor does a proof that says to be of another version pass where both are accepted.
+		bad := bytes.Clone(r.Proof)
+		bad[8], bad[9] = byte(version>>8), byte(version)
+		if _, err := verifier.Verify(bad, verifier.Accept{Versions: []uint16{version, verifier.ProofVersion}}); !errors.Is(err, verifier.ErrVersion) {
+			t.Errorf("a proof that says version %d: %v", version, err)
+		}
+	}
+	if _, err := verifier.Verify(r.Proof, verifier.Accept{Versions: []uint16{verifier.ProofVersion - 1, verifier.ProofVersion}}); err != nil {
+		t.Errorf("one of two versions: %v", err)
 	}
 	t.Run("every part of the head is bound", func(t *testing.T) { flipHead(t, r.Proof) })
 	t.Run("another program's file", func(t *testing.T) {

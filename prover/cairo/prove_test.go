@@ -10,7 +10,8 @@ import (
 	vstark "github.com/seed06907907/fatty/verifier/stark"
 )
 
-// testParams are those of the smallest pinned size with few queries: sound enough to see any single mistake.
+// testParams are those of the smallest pinned size with few queries, at blow-up 2 to be quick: sound enough to see any single
+// mistake.
 var testParams = vstark.Params{LogN: 16, LogBlowup: 1, Queries: 8, QueryGrind: 0, FoldLog: 3, FinalLog: 6}
 
 var preprocessed = sync.OnceValues(func() (*stark.Fixed, error) {
