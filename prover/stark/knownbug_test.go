@@ -14,8 +14,9 @@ import (
 )
 
 // Bugs that other proof systems of this kind have had, by their number in the project's list: each of them would let a
-// false statement through, and each is a test here. Numbers with a C are those of the list about Cairo's tables; of these 1
-// is 09, 2 is 36, 3 is 03, 4 is 37 and 13 is 16 again.
+// false statement through, and each is a test here, in verifier/hash (7, 20), in verifier/stark (32), or with Cairo's tables
+// (from 35 on, verifier/cairo and prover/cairo). Numbers with a C are those of the list about Cairo's tables; of these 1 is
+// 09, 2 is 36, 3 is 03, 4 is 37 and 13 is 16 again.
 
 // challengesOf replays a transcript and lists everything it draws, in order.
 func challengesOf(inst *vstark.Instance, p *vstark.Proof) (out []string) {
@@ -280,6 +281,50 @@ func TestKnownBug_10_HighDegreeDoesNotCancelAcrossHeights(t *testing.T) {
 		}
 	}
 	refused(t, cs.Inst, n.proveCase(t, cs))
+}
+
+// Every term of the DEEP combination has a weight of its own: no two columns, of whatever trees and heights, and no two
+// points of one, can cancel. The security calculator counts at least as many.
+func TestKnownBug_10_EveryTermHasItsOwnWeight(t *testing.T) {
+	beta := field.Add(field.Basis(1), field.Basis(3))
+	for _, inst := range []*vstark.Instance{newCase(t, toy.Params(6), small, 10).Inst, newCase(t, toy.Params(10), toy.Heights{Blend: 9}, 10).Inst,
+		newNumbers(t, toy.Params(6), "table", 5, 4).inst, newNumbers(t, toy.Params(6), "main", 5, 4).inst, wide(t, 507)} {
+		l, err := vstark.NewLayout(inst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exponent := map[field.Ext]int{}
+		for e, x := range field.Powers(beta, l.Words()) {
+			exponent[x] = e
+		}
+		if len(exponent) != l.Words() {
+			t.Fatal("powers repeat")
+		}
+		d := vstark.NewDeep(inst, beta)
+		seen := map[int]string{}
+		add := func(name string, w field.Ext) {
+			e, ok := exponent[w]
+			if !ok {
+				t.Errorf("set %s: the weight of %s is no power below the %d that are counted", inst.Set.Name, name, l.Words())
+			}
+			if have, ok := seen[e]; ok {
+				t.Errorf("set %s: %s and %s have one weight", inst.Set.Name, name, have)
+			}
+			seen[e] = name
+		}
+		for tree, columns := range l.Columns {
+			if len(d.Weights[tree]) != len(columns) {
+				t.Errorf("set %s: tree %d has %d columns and %d weights", inst.Set.Name, tree, len(columns), len(d.Weights[tree]))
+			}
+			for c, w := range d.Weights[tree] {
+				add(fmt.Sprintf("column %d of tree %d", c, tree), w)
+			}
+		}
+		for i := range inst.Set.Components {
+			add(fmt.Sprintf("running sum %d at the row before", i), d.Previous[i])
+			add(fmt.Sprintf("running sum %d a period on", i), d.Period[i])
+		}
+	}
 }
 
 func TestKnownBug_11_FinalPolynomialHasItsLength(t *testing.T) {
