@@ -36,6 +36,7 @@ type claim struct {
 	t        uint64
 	s        lockspace.Felt
 	ticks    uint64
+	bare     bool // the run proof itself
 }
 
 func (l *liar) claim() claim {
@@ -74,7 +75,14 @@ func (l *liar) prove(c claim) (proof []byte, anchor uint64) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return res.Proof, head.Sequence
+	if c.bare {
+		return res.Proof, head.Sequence
+	}
+	span, err := l.prover.Wrap(l.t.Context(), res.Proof)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return span.Proof, head.Sequence
 }
 
 // do hands in an operation and returns the word of its refusal, empty for none, wherever it was refused.
@@ -185,6 +193,7 @@ func TestLiesRenewNothing(t *testing.T) {
 		{"for another lock", l.client, func() ([]byte, uint64) { return l.prove(vary(func(c *claim) { c.lock = "/lies/none" })) }, lockspace.CodeProof},
 		{"of another life", l.client, func() ([]byte, uint64) { return l.prove(vary(func(c *claim) { c.life = 2 })) }, lockspace.CodeProof},
 		{"of another program", l.client, func() ([]byte, uint64) { return l.prove(vary(func(c *claim) { c.file, c.ticks = counter, 1 })) }, lockspace.CodeProof},
+		{"of a run, not wrapped", l.client, func() ([]byte, uint64) { return l.prove(vary(func(c *claim) { c.bare = true })) }, lockspace.CodeProof},
 		{"with one bit changed", l.client, func() ([]byte, uint64) { return flipped, goodAnchor }, lockspace.CodeProof},
 		{"that is no proof", l.client, func() ([]byte, uint64) { return []byte(strings.Repeat("proof", 1000)), goodAnchor }, lockspace.CodeProof},
 		{"with another anchor named", l.client, func() ([]byte, uint64) { return goodProof, goodAnchor - 1 }, lockspace.CodeProof},
@@ -195,6 +204,16 @@ func TestLiesRenewNothing(t *testing.T) {
 		if word := do(t, lie.by, renew(p, at), p); word != string(lie.want) {
 			t.Errorf("%s: refused as %q, want %q", lie.name, word, lie.want)
 		}
+	}
+	miscounted := renew(goodProof, goodAnchor)
+	miscounted.Runs = append(miscounted.Runs, miscounted.Runs...)
+	if word := do(t, l.client, miscounted, goodProof); word != string(lockspace.CodeProof) {
+		t.Errorf("a span of one run, called one of two: refused as %q", word)
+	}
+	useless := renew(goodProof, goodAnchor)
+	useless.Whole = attachment(proof)
+	if word := do(t, l.client, useless, goodProof, proof); word != string(lockspace.CodeWhole) {
+		t.Errorf("a whole life where none is due: refused as %q", word)
 	}
 	if now := look(); now.T != held.T || now.State != held.State || !now.LeaseEnd.Equal(held.LeaseEnd.Time) {
 		t.Errorf("lies moved the lock from %+v to %+v", held, now)

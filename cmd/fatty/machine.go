@@ -89,7 +89,7 @@ func (a *app) machineRun() *cobra.Command {
 		Long: "Runs the machine that a machine file describes, proves its runs, and keeps its lock by the proofs. A lock that is not\n" +
 			"there is made; one that another holds is stood by for, and taken over from the last proven state. How long a proof\n" +
 			"takes here decides how many transitions each one has. Stopping it gives the lock back.\n\n" +
-			"What is proven is kept below the home, in machines/LOCK, so that a process that was killed goes on where it was; the\n" +
+			"What is proven is kept below the home, in machines/PEER/LOCK, so that a process that was killed goes on where it was; the\n" +
 			"newest proofs lie there as files that `fatty verify` reads.",
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
@@ -133,7 +133,7 @@ func (a *app) machineRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := machine.New(machine.Config{File: f, Dir: h.Path("machines", url.PathEscape(strings.TrimPrefix(f.Lock, "/"))), Ledger: ledger{cl}, Account: pub, Peer: peer.String(), Addresses: publish, Report: a.machineEvent(f.Lock)})
+			r, err := machine.New(machine.Config{File: f, Dir: h.Path("machines", peer.String(), url.PathEscape(strings.TrimPrefix(f.Lock, "/"))), Ledger: ledger{cl}, Account: pub, Peer: peer.String(), Addresses: publish, Report: a.machineEvent(f.Lock)})
 			if err != nil {
 				return coded{"machine", err}
 			}
