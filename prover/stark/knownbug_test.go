@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/seed06907907/fatty/prover/stark/internal/toy"
@@ -841,6 +842,20 @@ func TestKnownBug_C14_NonceIsCheckedAndCanonical(t *testing.T) {
 	}
 	p.Nonce = 1
 	if err := refused(t, cs.Inst, p); !errors.Is(err, vstark.ErrRejected) {
+		t.Error(err)
+	}
+	// Nor one that draws the places which are opened: many proofs of one statement for no work.
+	n := naiveOf(cs)
+	n.nonce = 1
+	p = n.proveCase(t, cs)
+	if err := refused(t, cs.Inst, p); p.Nonce != 1 || !errors.Is(err, vstark.ErrRejected) || !strings.Contains(err.Error(), "nonce") {
+		t.Errorf("nonce %d: %v", p.Nonce, err)
+	}
+	// With work, any nonce that has it is as good.
+	cs = newCase(t, toy.Params(6), small, 40)
+	n = naiveOf(cs)
+	n.nonce = 1 << 30
+	if err := vstark.Verify(cs.Inst, n.proveCase(t, cs)); err != nil {
 		t.Error(err)
 	}
 }

@@ -35,6 +35,7 @@ type naive struct {
 	final  func(coefficients []field.Ext) []field.Ext                       // the final polynomial
 	open   func(o *vstark.Openings[field.Ext])                              // the opened values
 	layer  func(i int, code []field.Ext)                                    // a FRI layer, before it is committed
+	nonce  uint64                                                           // the first one to try
 	column func(i int, sums [][]field.Ext, total []field.Ext) [][]field.Ext // a component's interaction columns
 }
 
@@ -362,6 +363,7 @@ func (v *naive) prove(t testing.TB, trace [][]koalabear.Vector, fixed [2][]koala
 	if v.final != nil {
 		proof.Final = v.final(proof.Final)
 	}
+	proof.Nonce = v.nonce
 	seed := ch.Seed(proof.Final)
 	for !hash.Ground(seed, proof.Nonce, p.QueryGrind) {
 		proof.Nonce++

@@ -235,3 +235,81 @@ func TestHeightsAsValues(t *testing.T) {
 		}
 	}
 }
+
+// given opens what a test gives it, whatever is known: as the openings of a circuit may be that nothing else binds.
+type given struct{ cosets [][][]field.Ext }
+
+func (g *given) Leaves(int, hash.Digest, []Place[field.Ext], field.Ext, []int) ([]field.Ext, [][]field.Ext) {
+	return nil, nil
+}
+
+func (g *given) Cosets(layer, _ int, _ hash.Digest, _ []Place[field.Ext], _ []field.Ext) [][]field.Ext {
+	return g.cosets[layer]
+}
+
+// Every value of every opened coset counts: the one at the query's place must be the value that leads there, the others go
+// into the fold. A constant codeword folds to itself.
+func TestKnownBug_14_EveryOpenedValueCounts(t *testing.T) {
+	p := Params{LogN: 7, LogBlowup: 2, Queries: 3, FoldLog: 3, FinalLog: 2}
+	r := rand.New(rand.NewPCG(11, 4))
+	c := randomExt(r)
+	challenges := []field.Ext{randomExt(r), randomExt(r)}
+	check := func(change func(g *given, m *Messages[field.Ext, hash.Digest], values []field.Ext)) error {
+		ar, failed := NewNative()
+		g, m := &given{}, &Messages[field.Ext, hash.Digest]{Layers: make([]hash.Digest, 2), Final: make([]field.Ext, 4)}
+		m.Final[0] = c
+		for _, a := range p.Folds() {
+			var layer [][]field.Ext
+			for range p.Queries {
+				layer = append(layer, slices.Repeat([]field.Ext{c}, 1<<a))
+			}
+			g.cosets = append(g.cosets, layer)
+		}
+		var places []Place[field.Ext]
+		var firsts []field.Ext
+		for _, v := range []uint32{5, 130, 511} {
+			places = append(places, placeOf(ar, v, p.LogN+p.LogBlowup))
+			_, first := pointOf[field.Ext](ar, p, places[len(places)-1], p.Folds()[0])
+			firsts = append(firsts, first)
+		}
+		values := slices.Repeat([]field.Ext{c}, p.Queries)
+		change(g, m, values)
+		checkLayers[field.Ext, hash.Digest](ar, p, m, g, challenges, places, firsts, values)
+		return *failed
+	}
+	if err := check(func(*given, *Messages[field.Ext, hash.Digest], []field.Ext) {}); err != nil {
+		t.Fatal(err)
+	}
+	places := []uint32{5, 130, 511}
+	for layer, a := range p.Folds() {
+		for q := range p.Queries {
+			for i := range 1 << a {
+				err := check(func(g *given, _ *Messages[field.Ext, hash.Digest], _ []field.Ext) {
+					g.cosets[layer][q][i] = field.Add(c, field.One())
+				})
+				want := labelFinal
+				if layer+1 < len(p.Folds()) {
+					want = labelLayer
+				}
+				if at := places[q] >> (3 * layer); uint32(i) == at%(1<<a) {
+					want = labelLayer
+				}
+				if err == nil || !strings.HasPrefix(err.Error(), want) {
+					t.Errorf("layer %d, query %d, value %d: %v", layer, q, i, err)
+				}
+			}
+		}
+	}
+	for q := range p.Queries {
+		if err := check(func(_ *given, _ *Messages[field.Ext, hash.Digest], values []field.Ext) { values[q] = field.One() }); err == nil {
+			t.Errorf("query %d: another value of the codeword", q)
+		}
+	}
+	for i := range 4 {
+		if err := check(func(_ *given, m *Messages[field.Ext, hash.Digest], _ []field.Ext) {
+			m.Final[i] = field.Add(m.Final[i], field.One())
+		}); err == nil {
+			t.Errorf("another coefficient %d of the final polynomial", i)
+		}
+	}
+}
