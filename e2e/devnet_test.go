@@ -14,7 +14,7 @@ import (
 func TestDevnet(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
-	c := exec.CommandContext(ctx, bin.fatty, "devnet", "--cadence", cadence.String(), "--for", "44s", "--kill-after", "6s", "--kill-validator", "24s", "--json")
+	c := exec.CommandContext(ctx, bin.fatty, "devnet", "--cadence", cadence.String(), "--for", "44s", "--kill-after", "6s", "--kill-validator", "24s", "--home", t.TempDir()+"/home", "--json")
 	tie(c)
 	var complaints bytes.Buffer
 	c.Stderr = &complaints
@@ -30,14 +30,22 @@ func TestDevnet(t *testing.T) {
 		LeaseEnd           string  `json:"lease_end"`
 		ProofBytes         int     `json:"proof_bytes"`
 		Lock, Holder       string
+		Machine, Keeper    string
+		Span               string
+		WholeLife          string `json:"whole_life"`
 		Seen               map[string]bool
 	}
+	type files struct{ machine, span, whole string }
+	newest := map[string]files{} // by keeper
 	for s.Scan() {
-		last.Time = time.Time{}
+		last.Time, last.Span, last.WholeLife = time.Time{}, "", ""
 		if err := json.Unmarshal(s.Bytes(), &last); err != nil || last.Event == "" || last.Time.IsZero() {
 			t.Fatalf("%v: %s", err, s.Text())
 		}
 		seen[last.Event]++
+		if last.Span != "" {
+			newest[last.Keeper] = files{last.Machine, last.Span, last.WholeLife}
+		}
 	}
 	if err != nil || last.Event != "summary" || !last.OK {
 		t.Fatalf("%v\n%s%s", err, out, complaints.String())
@@ -49,5 +57,20 @@ func TestDevnet(t *testing.T) {
 	}
 	if last.SecondsToFirstLock > 30 {
 		t.Logf("the first lock took %.1f s, 30 are promised on two idle cores", last.SecondsToFirstLock)
+	}
+	// What the last event of each machine names is there for anyone to check.
+	for _, keeper := range []string{"A", "B"} {
+		f := newest[keeper]
+		type verified struct {
+			Valid bool
+			Kind  string
+			Span  struct{ T0, T1 uint64 }
+		}
+		if v := run[verified](t, bin.fatty, "verify", f.whole, "--machine", f.machine); !v.Valid || v.Kind != "span" || v.Span.T0 != 0 || v.Span.T1 == 0 {
+			t.Errorf("the whole life of machine %s: %+v", keeper, v)
+		}
+		if v := run[verified](t, bin.fatty, "verify", f.span); !v.Valid || v.Kind != "span" || v.Span.T0 >= v.Span.T1 {
+			t.Errorf("the newest span of machine %s: %+v", keeper, v)
+		}
 	}
 }
