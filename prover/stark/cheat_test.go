@@ -181,7 +181,6 @@ func TestRefusalsSayWhatIsWrong(t *testing.T) {
 	cs := newCase(t, toy.Params(6), small, 11)
 	honest := prove(t, cs)
 	for what, change := range map[string]func(p *vstark.Proof){
-		"the proof of work is not one of so many bits": func(p *vstark.Proof) { p.Nonce ^= 1 << 30 },
 		"tree 2: Merkle opening does not lead":         func(p *vstark.Proof) { increment(&p.Rows[vstark.TreeMain][3]) },
 		"FRI layer 1: a value is missing":              func(p *vstark.Proof) { p.Layers[1].Values = p.Layers[1].Values[1:] },
 		"FRI layer 1: 1 values are left over": func(p *vstark.Proof) {
@@ -197,6 +196,17 @@ func TestRefusalsSayWhatIsWrong(t *testing.T) {
 		if err := refused(t, cs.Inst, &p); !strings.HasPrefix(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+	idle := 0 // nonces without work: all but one of sixteen
+	for i := range 40 {
+		p := *honest
+		p.Nonce ^= 1 << i
+		if err := refused(t, cs.Inst, &p); strings.HasPrefix(err.Error(), "the proof of work is not one of so many bits") {
+			idle++
+		}
+	}
+	if idle < 25 {
+		t.Errorf("only %d of 40 nonces lack work", idle)
 	}
 }
 
