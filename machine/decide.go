@@ -17,8 +17,11 @@ type View struct {
 	S          lockspace.Felt
 	LeaseEnd   time.Time // held
 	ClosedTill time.Time // delayed
-	// Whole is where the ledger's whole-life span ends; 0 for none.
-	Whole uint64
+	// Whole is where the ledger's whole-life span ends; 0 for none. With Due the next proof from (T, S) must bring one that
+	// reaches T; a lock that has been free till Broken is taken without.
+	Whole  uint64
+	Due    bool
+	Broken time.Time
 	// Inbox are the oldest transactions that wait, in order, the first of index Head.
 	Head  uint64
 	Inbox [][]lockspace.Felt
@@ -57,7 +60,7 @@ type Situation struct {
 	Ready   *Ready        // a proof at hand
 	Proving *Job          // one in the making
 	Begun   *Ready        // one that an earlier process had begun, of which there are pieces
-	Joining bool          // the whole-life span that goes with a renewal is in the making
+	Whole   bool          // the whole-life span up to the last proven clock is at hand
 }
 
 // Action is what to do next.
@@ -122,8 +125,12 @@ func Decide(s Situation) Decision {
 		switch {
 		case v.State == lockspace.Delayed:
 			return Decision{Until: sooner(v.ClosedTill.Add(reopen), s.expiry(s.Ready))}
-		case s.Joining:
-			return Decision{Until: s.expiry(s.Ready)}
+		case s.lacks():
+			// It is in the making, or nobody has what it is made of.
+			if v.State == lockspace.Held || v.Broken.IsZero() {
+				return Decision{Until: s.expiry(s.Ready)}
+			}
+			return Decision{Until: sooner(v.Broken.Add(reopen), s.expiry(s.Ready))}
 		case v.State == lockspace.Free:
 			return Decision{Action: Acquire}
 		}
@@ -146,6 +153,13 @@ func Decide(s Situation) Decision {
 		}
 	}
 	return Decision{Action: Begin, Job: want}
+}
+
+// lacks says whether the proof at hand would be refused for want of the whole-life span before it.
+func (s *Situation) lacks() bool {
+	v := s.View
+	broken := v.State == lockspace.Free && !v.Broken.IsZero() && s.Now.After(v.Broken)
+	return v.Due && s.Ready.T > 0 && !s.Whole && !broken
 }
 
 // next is the job that the situation asks for.

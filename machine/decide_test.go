@@ -160,13 +160,22 @@ func TestDecideSpans(t *testing.T) {
 		t.Errorf("begun in an earlier life: %+v", got)
 	}
 	s = base
-	s.Now, s.Joining, s.Ready = seconds(11), true, &Ready{Job: job(7, 40), Anchored: seconds(5)}
+	s.Now, s.Ready = seconds(11), &Ready{Job: job(7, 40), Anchored: seconds(5)}
+	s.View.Due = true
 	if got := Decide(s); got != (Decision{Until: seconds(26)}) {
-		t.Errorf("due, and the whole life is being joined: %+v", got)
+		t.Errorf("due, and the whole life is not joined: %+v", got)
 	}
-	s.Joining = false
+	s.Whole = true
 	if got := Decide(s); got.Action != Renew {
 		t.Errorf("due, and it is joined: %+v", got)
+	}
+	s.Whole, s.View.State, s.View.Generation, s.View.Broken = false, lockspace.Free, 6, seconds(20)
+	if got := Decide(s); got != (Decision{Until: seconds(20.5)}) {
+		t.Errorf("free, and nobody has the whole life: %+v", got)
+	}
+	s.Now = seconds(20.5)
+	if got := Decide(s); got.Action != Acquire {
+		t.Errorf("free for the time of a lease, and nobody has the whole life: %+v", got)
 	}
 }
 

@@ -151,7 +151,7 @@ func (r *Runner) accepted(b begun, made Piece, whole uint64) {
 	r.opening = behind{b.Job.Generation, made.T, made.Opening}
 	r.life.grow(part{T0: b.Job.T, T: made.T, S: state, proof: made.Proof})
 	if r.view != nil {
-		r.view.Whole = whole
+		r.view.Whole, r.view.Due = whole, b.Job.T > 0 && whole == b.Job.T
 	}
 	if r.progress == nil {
 		return

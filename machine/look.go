@@ -80,7 +80,7 @@ func (r *Runner) readInbox(ctx context.Context, m *api.Machine, v *View) error {
 // read turns a node's answer into a View and takes the lock's terms from it.
 func (r *Runner) read(m *api.Machine) (*View, error) {
 	v := &View{Sequence: m.Sequence, Instance: m.Instance, Generation: m.Generation, T: uint64(m.T), LeaseEnd: m.LeaseEnd.Time, ClosedTill: m.ClosedTill.Time,
-		Whole: uint64(m.WholeLifeT)}
+		Whole: uint64(m.WholeLifeT), Due: m.WholeLifeDue, Broken: m.WholeLifeTill.Time}
 	var err error
 	if v.S, err = lockspace.ParseFelt(m.State); err != nil {
 		return nil, err

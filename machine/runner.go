@@ -314,7 +314,7 @@ func (r *Runner) now() time.Time { return time.Now().Add(r.skew) }
 
 func (r *Runner) situation() Situation {
 	s := Situation{Now: r.now(), View: r.view, Terms: r.terms, Start: r.cfg.File.Start.Bytes(), Ticks: r.sizer.Ticks, Runs: r.sizer.Runs,
-		Prove: r.sizer.Run, Joining: r.life.joining != nil}
+		Prove: r.sizer.Run, Whole: r.view != nil && r.life.reaches(r.view.T, r.view.S)}
 	if r.terms.Inputs != lockspace.InputNone {
 		s.Runs = r.sizer.Fit()
 	}

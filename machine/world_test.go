@@ -241,6 +241,14 @@ func (l *link) Machine(_ context.Context, path string) (*api.Machine, error) {
 		out.LeaseEnd = api.FromNano(int64(h.Ends))
 	case lockspace.Delayed:
 		out.ClosedTill = api.FromNano(int64(h.Ends))
+	case lockspace.Free:
+		if m.WholeDue() {
+			full, _, err := l.w.state.Lock(path)
+			if err != nil {
+				return nil, err
+			}
+			out.WholeLifeTill = api.FromNano(int64(full.Freed) + int64(m.Terms.Cadence) + int64(m.Terms.Grace))
+		}
 	}
 	return out, nil
 }
