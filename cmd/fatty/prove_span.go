@@ -127,7 +127,7 @@ func clockFelt(t uint64) (f vm.Felt) { return *f.SetUint64(t) }
 func shrink(ctx context.Context, pr *prover.Prover, span []byte, seconds *float64) ([]byte, verifier.Statement, error) {
 	r, err := pr.Shrink(ctx, span)
 	if err != nil {
-		return nil, verifier.Statement{}, codedf("prove", "shrink: %w", err)
+		return nil, verifier.Statement{}, mergeError("the span", err)
 	}
 	*seconds = r.Seconds
 	return r.Proof, r.Statement, nil
@@ -159,7 +159,7 @@ func (a *app) mergeCommand() *cobra.Command {
 			pr := new(prover.Prover)
 			r, err := pr.Merge(c.Context(), left.proof, right.proof)
 			if err != nil {
-				return codedf("prove", "merge: %w", err)
+				return mergeError(fmt.Sprintf("%s and %s", args[0], args[1]), err)
 			}
 			proof, s, sec := r.Proof, r.Statement, mergeSeconds{Merge: r.Seconds}
 			if small {
@@ -199,19 +199,28 @@ func (a *app) readSpan(path string) (f spanFile, err error) {
 		return f, err
 	}
 	f.path = path
-	if f.Statement, f.program, err = verifier.VerifyFile(file, verifier.Accept{}); err != nil {
-		err = verifyError(err)
-		var c coded
-		if errors.As(err, &c) {
-			return f, codedf(c.code, "%s: %w", path, c.error)
-		}
-		return f, err
-	}
-	if f.Kind != verifier.KindSpan || f.Span == nil {
+	f.Statement, f.program, err = verifier.VerifyFile(file, verifier.Accept{Kind: verifier.KindSpan})
+	if errors.Is(err, verifier.ErrKind) {
 		return f, codedf("kind", "%s is the proof of one run, and spans are merged: make it with `fatty prove --span`", path)
+	}
+	if err != nil {
+		c := verifyError(err)
+		return f, coded{c.code, fmt.Errorf("%s: %w", path, c.error)}
 	}
 	_, f.proof, err = verifier.DecodeEnvelope(file)
 	return f, err
+}
+
+// mergeError is why the prover made no proof, with the word that scripts see.
+func mergeError(what string, err error) error {
+	code := "prove"
+	switch {
+	case errors.Is(err, verifier.ErrShrunk):
+		code = "shrunk"
+	case errors.Is(err, verifier.ErrLevel):
+		code = "level"
+	}
+	return coded{code, fmt.Errorf("%s: %w", what, err)}
 }
 
 // meet demands that the left span ends where the right one begins.

@@ -104,9 +104,11 @@ func (e expectations) validate() error {
 }
 
 // verifyError is a refusal of the verifier with the word that scripts see.
-func verifyError(err error) error {
+func verifyError(err error) coded {
 	code := "invalid"
 	switch {
+	case errors.Is(err, verifier.ErrKind):
+		code = "kind"
 	case errors.Is(err, verifier.ErrVersion):
 		code = "version"
 	case errors.Is(err, verifier.ErrFormat):
