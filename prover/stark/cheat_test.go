@@ -181,8 +181,8 @@ func TestRefusalsSayWhatIsWrong(t *testing.T) {
 	cs := newCase(t, toy.Params(6), small, 11)
 	honest := prove(t, cs)
 	for what, change := range map[string]func(p *vstark.Proof){
-		"tree 2: Merkle opening does not lead":         func(p *vstark.Proof) { increment(&p.Rows[vstark.TreeMain][3]) },
-		"FRI layer 1: a value is missing":              func(p *vstark.Proof) { p.Layers[1].Values = p.Layers[1].Values[1:] },
+		"tree 2: Merkle opening does not lead": func(p *vstark.Proof) { increment(&p.Rows[vstark.TreeMain][3]) },
+		"FRI layer 1: a value is missing":      func(p *vstark.Proof) { p.Layers[1].Values = p.Layers[1].Values[1:] },
 		"FRI layer 1: 1 values are left over": func(p *vstark.Proof) {
 			p.Layers[1].Values = append(slices.Clone(p.Layers[1].Values), field.Ext{})
 		},

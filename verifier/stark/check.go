@@ -120,7 +120,6 @@ func Check[E, D any](ar Arithmetic[E, D], s *Subject[E, D], m *Messages[E, D], o
 // Labels of what may fail to hold.
 const (
 	labelClaims  = "some lookup finds nothing: the claimed sums do not cancel"
-	labelZero    = "a lookup's denominator is zero"
 	labelDomain  = "the out-of-domain point lies in the base field, where the domains are"
 	labelOOD     = "the constraints do not hold at the out-of-domain point"
 	labelWork    = "the proof of work is not one of so many bits"
