@@ -17,6 +17,7 @@ var levels = sync.OnceValue(func() map[int]*recursion.Level {
 			if s.security != security {
 				continue
 			}
+			// Both levels have one blow-up for each pinned size, and so one root.
 			l.Runs = append(l.Runs, recursion.RunForm{Params: s.params, Preprocessed: preprocessedRoots[len(l.Runs)], Head: s.head(),
 				Roots: len(pinnedSizes), Root: len(l.Runs), MaxProgram: maxProgramLog})
 		}

@@ -57,7 +57,7 @@ func TestEveryProofReachesItsLevel(t *testing.T) {
 				LogHeights: circuits[security][i].heights[:], Scalars: make([][]field.Element, circuit.Tables),
 				Ext: circuit.ExtScalars[field.Ext](field.Arithmetic{}, field.Ext{}, field.Ext{})})
 		}
-		if l := spanLevels()[security]; l.Proven < float64(security) {
+		if l := spanLevels[security](); l.Proven < float64(security) {
 			t.Errorf("a span of %d bits says %.3f", security, l.Proven)
 		}
 	}

@@ -202,7 +202,7 @@ func verifySpan(proof []byte, accept Accept) (Statement, error) {
 	}
 	span := h.Span
 	_, mergeable := shapeOf(h.security, h.form)
-	return Statement{Shrunk: !mergeable, Kind: KindSpan, Key: h.Key, Life: h.Life, Anchor: h.Anchor, Span: &span, Level: spanLevels()[h.security]}, nil
+	return Statement{Shrunk: !mergeable, Kind: KindSpan, Key: h.Key, Life: h.Life, Anchor: h.Anchor, Span: &span, Level: spanLevels[h.security]()}, nil
 }
 
 // check decodes and verifies the STARK behind a head.
@@ -221,35 +221,39 @@ func (h *SpanHead) check(tail []byte) (*stark.Instance, *stark.Proof, error) {
 	return inst, p, nil
 }
 
-// spanLevels is how sure a span proof of each level is: as sure as the weakest proof that may be in it, a run with all tables as tall as
-// they can be or a proof of some circuit.
-var spanLevels = sync.OnceValue(func() map[int]Level {
-	out := map[int]Level{}
-	for security, level := range levels() {
-		least := Level{Proven: math.Inf(1)}
-		consider := func(inst *stark.Instance) {
-			shape, err := ShapeOf(inst)
-			if err == nil {
-				var l Level
-				if l, err = shape.Level(); err == nil && l.Proven < least.Proven {
-					least = l
-				}
+// spanLevels is how sure a span proof of each level is: as sure as the weakest proof that may be in it, with all tables as tall
+// as they can be.
+var spanLevels = map[int]func() Level{
+	Security100: sync.OnceValue(func() Level { return weakest(levels()[Security100]) }),
+	Security124: sync.OnceValue(func() Level { return weakest(levels()[Security124]) }),
+}
+
+func weakest(level *recursion.Level) Level {
+	least := Level{Proven: math.Inf(1)}
+	consider := func(inst *stark.Instance) {
+		shape, err := ShapeOf(inst)
+		l := Level{} // a mistake in this package's constants gives no level
+		if err == nil {
+			if found, err := shape.Level(); err == nil {
+				l = found
 			}
-			if err != nil {
-				least = Level{} // a mistake in this package's constants: no level
-			}
 		}
-		for _, r := range level.Runs {
-			consider(tallestRun(r.Params))
+		if l.Proven < least.Proven {
+			least = l
 		}
-		for form := range circuits[security] {
-			consider(&stark.Instance{Set: circuit.Set(), Params: formParams(security, form), LogHeights: circuits[security][form].heights[:],
-				Scalars: make([][]field.Element, circuit.Tables), Ext: circuit.ExtScalars[field.Ext](field.Arithmetic{}, field.Ext{}, field.Ext{})})
-		}
-		out[security] = least
 	}
-	return out
-})
+	for _, r := range level.Runs {
+		consider(tallestRun(r.Params))
+	}
+	for _, p := range append(level.Shapes[:], level.Shrink) {
+		inst := &stark.Instance{Set: circuit.Set(), Params: p, Scalars: make([][]field.Element, circuit.Tables), Ext: new(circuit.Public).Ext()}
+		for range circuit.Tables {
+			inst.LogHeights = append(inst.LogHeights, p.LogN)
+		}
+		consider(inst)
+	}
+	return least
+}
 
 // tallestRun is an instance of runs with every table as tall as it can be.
 func tallestRun(p stark.Params) *stark.Instance {

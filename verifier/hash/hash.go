@@ -1,5 +1,5 @@
 // Package hash is the proof system's hash: Poseidon2 of width 16 over KoalaBear (ePrint 2023/323), as a compression
-// function for leaves and nodes of Merkle trees and as a sponge for the transcript.
+// function for leaves and nodes of Merkle trees and for the chain that is the transcript.
 //
 // Its parts: Digest and Compress; leaf chains (Leaf, Leaves); Merkle multi-proofs (VerifyMulti); Transcript. Everything
 // that hashes much does so sixteen inputs at a time, which is eight times as fast as one by one where the processor has
@@ -10,8 +10,7 @@
 // state, so a leaf is never a node, and leaves of different widths never meet.
 //
 // Trees are plain binary trees with one root. There are no caps: a multi-proof of some hundred leaves shares all of its
-// upper levels, so a cap of 2^c digests would replace none and cost 2^c. A circuit that has no sharing may take a cap as
-// witness and hash it to the root once.
+// upper levels, so a cap of 2^c digests would replace none and cost 2^c. A circuit shares them too (package circuit).
 package hash
 
 import (

@@ -77,9 +77,11 @@ func Wrap(b *circuit.Builder, form *RunForm, run *Run, keyRoot hash.Digest) {
 	n := form.Params.LogN
 	set := cairo.Core()
 
+	// Nothing ranges these words: a native verifier makes them of bytes, and a merge passes them on or gives zeros.
 	life, anchor := w.adviceBlocks(run.Life), w.adviceBlocks(run.Anchor)
 
-	// The program: what its key is the hash of.
+	// The program: what its key is the hash of. That the table holds the length, and the roots the bytecode, is the key's to
+	// say: who has the program derives it.
 	var program struct {
 		felts  wire
 		height stark.Height[wire]
