@@ -29,7 +29,7 @@ func (r *Runner) openDir() error {
 		p.close()
 		return err
 	}
-	r.progress, r.files = p, &proofFiles{dir: p.home.Path("proofs"), program: r.cfg.File.Canonical}
+	r.progress, r.files = p, &proofFiles{dir: p.home.Path(ProofFolder), program: r.cfg.File.Canonical}
 	for _, text := range s.aside {
 		r.report(Event{Kind: SetAside, Text: text})
 	}
@@ -168,6 +168,9 @@ type proofFiles struct {
 	dir     string
 	program verifier.Program
 }
+
+// ProofFolder is the folder in Config.Dir with the newest proof files.
+const ProofFolder = "proofs"
 
 // keptFiles is how many proof files of each kind stay: ten minutes at the usual cadence, some 20 MB.
 const keptFiles = 50

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed06907907/fatty/machine"
 	"github.com/seed06907907/fatty/node"
 	"github.com/seed06907907/fatty/node/home"
 )
@@ -31,7 +35,8 @@ func (a *app) devnetCommand() *cobra.Command {
 		Long: "Starts validators and two machines as processes of their own on loopback, with real networks, disks and proofs, and\n" +
 			"prints what happens: machine A takes a lock by proof and renews it, is killed, its lease runs out, machine B takes over\n" +
 			"from the last proven state. HOME/keys/client.key is an account that may grant; `fatty --home HOME` uses it. With --for it\n" +
-			"ends by itself, with 0 if everything that was to be seen was seen.",
+			"ends by itself, with 0 if everything that was to be seen was seen. The home is temporary unless --home names one; with\n" +
+			"--json the proof files that events name stay.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {
 			case o.validators < 1 || o.validators > 16:
@@ -100,7 +105,7 @@ func (a *app) devnet(ctx context.Context, o devnetOptions) (err error) {
 	d := newDevnet(a, o, plan)
 	ok, err := d.run(ctx)
 	if temporary && ok {
-		_ = os.RemoveAll(dir)
+		tidy(dir, a.json)
 	} else if !ok && !a.json {
 		fmt.Fprintf(a.err, "The homes and logs are kept in %s\n", dir)
 	}
@@ -111,4 +116,27 @@ func (a *app) devnet(ctx context.Context, o devnetOptions) (err error) {
 		return errReported
 	}
 	return nil
+}
+
+// tidy removes a temporary home. The proof files that events named stay, for whoever reads the events.
+func tidy(dir string, named bool) {
+	if !named {
+		_ = os.RemoveAll(dir)
+		return
+	}
+	var folders []string
+	_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+		case e.IsDir():
+			folders = append(folders, path)
+		case filepath.Base(filepath.Dir(path)) != machine.ProofFolder:
+			_ = os.Remove(path)
+		}
+		return nil
+	})
+	slices.Reverse(folders)
+	for _, f := range folders {
+		_ = os.Remove(f) // those that are empty by now
+	}
 }

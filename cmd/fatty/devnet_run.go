@@ -65,12 +65,22 @@ type devnet struct {
 	peers        map[string]bool
 	proofs       map[uint64]machineLine // by the clock that they lead to
 	pending      []devnetEvent          // lock events that wait for their proof's line
-	wholes       map[string]string      // the newest whole-life file of each machine
+	files        map[string]proofPaths  // the newest of each machine
 }
 
 func newDevnet(a *app, o devnetOptions, p *devnetPlan) *devnet {
 	return &devnet{a: a, opt: o, plan: p, began: time.Now(), inbox: make(chan func(), 256), nodes: map[string]*child{}, keepers: map[string]*child{},
-		seen: map[string]bool{}, peers: map[string]bool{}, proofs: map[uint64]machineLine{}, wholes: map[string]string{}}
+		seen: map[string]bool{}, peers: map[string]bool{}, proofs: map[uint64]machineLine{}, files: map[string]proofPaths{}}
+}
+
+// proofPaths are where a machine's newest proofs are.
+type proofPaths struct{ span, whole string }
+
+// of puts what a machine showed last into an event about it.
+func (d *devnet) of(keeper string, e devnetEvent) devnetEvent {
+	f := d.files[keeper]
+	e.Span, e.WholeLife = f.span, f.whole
+	return e
 }
 
 func (d *devnet) emit(e devnetEvent) {
@@ -342,7 +352,7 @@ func (d *devnet) onLedger(e api.Event) {
 			out.Event = evReleased
 		}
 		d.flush(true)
-		d.emit(out)
+		d.emit(d.of(out.Keeper, out))
 		return
 	default:
 		return
@@ -377,9 +387,7 @@ func (d *devnet) onMachine(name string, l machineLine) {
 			d.seen[seenContinued] = true
 		}
 		d.proofs[uint64(l.T)] = l
-		if l.WholeLife != "" {
-			d.wholes[name] = l.WholeLife
-		}
+		d.files[name] = proofPaths{l.Span, l.WholeLife}
 		d.flush(false)
 	case machine.Slow, machine.Refused, machine.Trouble:
 		d.emit(devnetEvent{Event: evMessage, Keeper: name, Message: l.Message})
@@ -433,7 +441,7 @@ func (d *devnet) killMachine() {
 	d.killed, d.killedAt = true, time.Since(d.first)
 	c.kill()
 	t, end := api.Clock(d.lastT), d.leaseEnd
-	d.emit(devnetEvent{Event: evMachineKilled, Lock: d.lock, Machine: d.machine, Keeper: "A", Holder: d.plan.machines[0].peer, T: &t, LeaseEnd: &end})
+	d.emit(d.of("A", devnetEvent{Event: evMachineKilled, Lock: d.lock, Machine: d.machine, Keeper: "A", Holder: d.plan.machines[0].peer, T: &t, LeaseEnd: &end}))
 }
 
 // killValidator kills the one that leads, or the second where the leader is not known, and starts it again later.
@@ -574,12 +582,12 @@ func (d *devnet) checkWhole(ctx context.Context, t uint64) (w wholeLife, err err
 	if err := check(p.Envelope); err != nil {
 		return w, fmt.Errorf("the validators' whole-life span: %w", err)
 	}
-	if len(d.wholes) == 0 {
+	if len(d.files) == 0 {
 		return w, errors.New("no machine has written a whole-life span")
 	}
 	kept := w
-	for _, name := range sortedKeys(d.wholes) {
-		file, err := os.ReadFile(d.wholes[name])
+	for _, name := range sortedKeys(d.files) {
+		file, err := os.ReadFile(d.files[name].whole)
 		if err == nil {
 			err = check(file)
 		}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -55,5 +57,38 @@ func TestDevnetSetup(t *testing.T) {
 	}
 	if _, err := setup(dir, 4, 12*time.Second, "counter"); bodyOf(err).Code != "home" {
 		t.Errorf("a second network in the same home: %v", err)
+	}
+}
+
+// TestDevnetTidy: of a temporary home the proof files stay where events named them, and nothing where none did.
+func TestDevnetTidy(t *testing.T) {
+	for _, named := range []bool{true, false} {
+		dir := filepath.Join(t.TempDir(), "home")
+		proof := filepath.Join(dir, "machine-A", "machines", "peer", "lock", "proofs", "whole-life-5.proof")
+		for _, path := range []string{proof, filepath.Join(dir, "v1", "data", "votes"), filepath.Join(dir, "genesis.json"), filepath.Join(dir, "machine-A", "keys", "client.key")} {
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tidy(dir, named)
+		var left []string
+		_ = filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+			if err == nil && !e.IsDir() {
+				left = append(left, path)
+			}
+			return nil
+		})
+		if named && (len(left) != 1 || left[0] != proof) {
+			t.Errorf("left are %q", left)
+		}
+		if _, err := os.Stat(dir); !named && !os.IsNotExist(err) {
+			t.Errorf("the home is there: %v", err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "v1")); !os.IsNotExist(err) {
+			t.Errorf("an empty folder is there: %v", err)
+		}
 	}
 }
