@@ -47,4 +47,4 @@ soak:
 
 # Rewrites golden files from the code: read the difference before you commit it.
 golden:
-	$(GO) test ./bft ./internal/wire ./lockspace ./node/api ./prover ./prover/stark ./verifier/cairo ./verifier/hash -update
+	$(GO) test ./bft ./internal/wire ./lockspace ./node/api ./prover ./prover/stark ./verifier ./verifier/cairo ./verifier/circuit ./verifier/hash -update
