@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed06907907/fatty/internal/wire"
 	"github.com/seed06907907/fatty/lockspace"
+	"github.com/seed06907907/fatty/lockspace/poseidon"
 	"github.com/seed06907907/fatty/node/api"
 	"github.com/seed06907907/fatty/prover"
 	"github.com/seed06907907/fatty/prover/vm"
@@ -82,7 +83,7 @@ func (r *Runner) begin(ctx context.Context, j Job) error {
 	proveCtx, cancel := context.WithCancel(ctx)
 	p := &proving{begun: *b, again: len(have) > 0, cancel: cancel, done: make(chan *proof, 1), began: time.Now()}
 	r.proving = p
-	r.report(Event{Kind: Proving, T: j.T, State: j.S, Ticks: j.Runs * j.Ticks, Runs: j.Runs, Took: j.Took, Count: j.Count})
+	r.report(Event{Kind: Proving, T: j.T, State: j.S, Ticks: j.End() - j.T, Runs: j.Runs, Took: j.Took, Count: j.Count})
 	w := Work{Program: r.cfg.File.Program, T: j.T, Opening: opening, Runs: r.segments(j), Options: prover.Options{Life: life, Anchor: b.Anchor}}
 	w.S.SetBytes(j.S[:])
 	s := Spanner{Prover: r.cfg.Prover, Have: have, Keep: r.keep(*b)}
@@ -103,16 +104,25 @@ func (r *Runner) segments(j Job) []Segment {
 	out := make([]Segment, j.Runs)
 	for i := range out {
 		out[i].Ticks = j.Ticks
-		if r.terms.Inputs == lockspace.InputNone {
-			continue
-		}
-		if uint64(i) < j.Count {
-			out[i].Transactions = felts(r.view.Inbox[i])
-		} else {
+		switch {
+		case r.terms.Inputs == lockspace.InputNone:
+		case j.Count == 0:
 			out[i].Transactions = felts(r.terms.Idle)
+		default:
+			from, to := j.takes(i)
+			out[i].Ticks = to - from
+			for _, tx := range r.view.Inbox[from:to] {
+				out[i].Transactions = append(out[i].Transactions, felts(tx)...)
+			}
 		}
 	}
 	return out
+}
+
+// takes says which of the transactions that a job consumes its run i does.
+func (j Job) takes(i int) (from, to uint64) {
+	from = uint64(i) * j.Ticks
+	return from, min(from+j.Ticks, j.Count)
 }
 
 // openingOf returns the felts behind the state that a job starts from.
@@ -125,6 +135,12 @@ func (r *Runner) openingOf(ctx context.Context, j Job) ([]vm.Felt, error) {
 	}
 	if o := r.opening; o.felts != nil && o.generation == j.Generation && o.t == j.T {
 		return o.felts, nil
+	}
+	if r.terms.Opening == lockspace.OpeningPoseidon {
+		if poseidon.HashMany(r.view.Opening) != j.S {
+			return nil, fatalf("%s: what the node gives as the opening of S = %s is not: another node may do better", r.cfg.File.Lock, j.S)
+		}
+		return felts(r.view.Opening), nil
 	}
 	// An earlier process of this account held the lock and took what is behind the state with it: only a new life helps.
 	receipt, err := r.cfg.Ledger.Do(ctx, &lockspace.Release{Path: r.cfg.File.Lock, Instance: j.Instance, Generation: j.Generation})
@@ -182,7 +198,7 @@ func (r *Runner) proven(p *proof) (bool, error) {
 			r.forget()
 			return false, fmt.Errorf("go on with what an earlier process had proven: %w", was.err)
 		}
-		return false, fatalf("prove %d transitions from t = %d: %w", job.Runs*job.Ticks, job.T, was.err)
+		return false, fatalf("prove %d transitions from t = %d: %w", job.End()-job.T, job.T, was.err)
 	}
 	if !was.again { // else it took less than it takes
 		slow := r.sizer.Slow

@@ -25,6 +25,8 @@ type View struct {
 	// Inbox are the oldest transactions that wait, in order, the first of index Head.
 	Head  uint64
 	Inbox [][]lockspace.Felt
+	// Opening is what is behind S, of a machine whose terms make it the file's content.
+	Opening []lockspace.Felt
 }
 
 // Job is one renewal to make: consecutive runs from a clock and state on, and what for.
@@ -34,13 +36,18 @@ type Job struct {
 	T          uint64         `cbor:"t"`
 	S          lockspace.Felt `cbor:"s"`
 	Runs       uint64         `cbor:"runs"`
-	Ticks      uint64         `cbor:"ticks"` // transitions of each run
+	Ticks      uint64         `cbor:"ticks"` // transitions of each run; the last one has fewer where Count says so
 	Took       int64          `cbor:"took"`  // inbox index of the first transaction that it consumes, or lockspace.Idle
 	Count      uint64         `cbor:"count"` // how many of the inbox it consumes
 }
 
 // End is the clock that the job leads to.
-func (j Job) End() uint64 { return j.T + j.Runs*j.Ticks }
+func (j Job) End() uint64 {
+	if j.Count > 0 {
+		return j.T + j.Count
+	}
+	return j.T + j.Runs*j.Ticks
+}
 
 // Ready is a proven job that has not been handed in.
 type Ready struct {
@@ -54,8 +61,8 @@ type Situation struct {
 	View    *View     // nil: there is no such lock
 	Terms   lockspace.Terms
 	Start   lockspace.Felt
-	Ticks   uint64        // transitions that a run of a machine that ticks by itself should have
-	Runs    uint64        // runs that a renewal should have; of a machine that takes transactions, at most
+	Ticks   uint64        // transitions that a run should have; of a machine that takes transactions, at most
+	Runs    uint64        // runs that a renewal should have; likewise
 	Prove   time.Duration // how long a run takes, wrapped and merged, as far as is known
 	Ready   *Ready        // a proof at hand
 	Proving *Job          // one in the making
@@ -172,14 +179,21 @@ func (s *Situation) next() Job {
 			j.T, j.S = 0, s.Start
 		}
 	}
-	if s.Terms.Inputs != lockspace.InputNone {
-		j.Ticks = 1
-		j.Count = min(j.Runs, uint64(len(v.Inbox)))
-		j.Runs = max(1, j.Count)
-		if j.Count > 0 {
-			j.Took = int64(v.Head)
-		}
+	if s.Terms.Inputs == lockspace.InputNone {
+		return j
 	}
+	if s.Terms.Inputs == lockspace.InputFelt {
+		j.Ticks = 1
+	}
+	most := min(lockspace.MaxInputs, lockspace.MaxInputFelts/max(1, s.Terms.Transaction))
+	j.Count = min(j.Runs*j.Ticks, uint64(len(v.Inbox)), most)
+	if j.Count == 0 {
+		j.Runs, j.Ticks = 1, 1
+		return j
+	}
+	j.Took = int64(v.Head)
+	j.Ticks = min(j.Ticks, j.Count)
+	j.Runs = (j.Count + j.Ticks - 1) / j.Ticks
 	return j
 }
 

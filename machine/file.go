@@ -12,6 +12,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/seed06907907/fatty/lockspace"
+	"github.com/seed06907907/fatty/lockspace/poseidon"
 	"github.com/seed06907907/fatty/prover"
 	"github.com/seed06907907/fatty/prover/vm"
 	"github.com/seed06907907/fatty/verifier"
@@ -43,7 +44,7 @@ type File struct {
 	Start     vm.Felt
 	Opening   []vm.Felt // what is behind the starting state
 	Terms     lockspace.Terms
-	MaxTicks  uint64 // transitions of one run at most, for a machine that ticks by itself
+	MaxTicks  uint64 // transitions of one run at most
 	MaxRuns   uint64 // runs of one renewal at most
 }
 
@@ -61,7 +62,7 @@ type text struct {
 		Succession  string   `toml:"succession"`  // where a new holder starts: resume or restart
 		Opening     string   `toml:"opening"`     // self: S is the state; poseidon: S is the hash of the opening
 		Idle        []string `toml:"idle"`        // the transaction taken when the inbox is empty at renewal time
-		Ticks       uint64   `toml:"ticks"`       // for one that ticks by itself: at most so many in a segment, which is one run
+		Ticks       uint64   `toml:"ticks"`       // at most so many in a segment, which is one run; 0 if its transactions bound them
 		Segments    *uint64  `toml:"segments"`    // for one that ticks by itself: at most so many segments in a renewal; 8
 		Cadence     string   `toml:"cadence"`     // how often the holder renews
 		Grace       *string  `toml:"grace"`       // how long after that the lease still runs; 45s
@@ -159,12 +160,21 @@ func parse(s string) (*File, string, error) {
 		return nil, "", fmt.Errorf("clock.ticks = %d: a machine that ticks by itself needs 1 to %d", f.MaxTicks, uint64(maxTicks))
 	case t.Clock.Segments != nil && (f.Terms.Inputs != lockspace.InputNone || *t.Clock.Segments < 1 || *t.Clock.Segments > lockspace.MaxRuns):
 		return nil, "", fmt.Errorf("clock.segments = %d: it is for a machine that ticks by itself, 1 to %d", *t.Clock.Segments, lockspace.MaxRuns)
-	case f.Terms.Succession == lockspace.Resume && len(f.Opening) > 0:
-		return nil, "", errors.New("start.opening must be empty with succession = \"resume\": a successor has the state alone")
+	case f.Terms.Succession == lockspace.Resume && f.Terms.Opening == lockspace.OpeningSelf && len(f.Opening) > 0:
+		return nil, "", errors.New("start.opening must be empty with succession = \"resume\" and opening = \"self\": a successor has the state alone")
+	case f.Terms.Opening == lockspace.OpeningPoseidon && f.hash() != f.Start.Bytes():
+		return nil, "", fmt.Errorf("start.state is not poseidon_hash_many of start.opening, which is %s: clock.opening = \"poseidon\" wants that", lockspace.Felt(f.hash()))
 	case t.Program == "":
 		return nil, "", errors.New("program is empty: name the compiled program's file")
 	}
-	if f.Terms.Inputs == lockspace.InputNone {
+	switch f.Terms.Inputs {
+	case lockspace.InputFelt:
+		f.MaxTicks = 1
+	case lockspace.InputPoseidon:
+		if f.MaxTicks == 0 || f.MaxTicks > lockspace.MaxInputs {
+			f.MaxTicks = lockspace.MaxInputs
+		}
+	case lockspace.InputNone:
 		f.MaxRuns = defaultSegments
 		if t.Clock.Segments != nil {
 			f.MaxRuns = *t.Clock.Segments
@@ -173,13 +183,19 @@ func parse(s string) (*File, string, error) {
 	return f, t.Program, nil
 }
 
+// hash is what the state is the hash of the opening by.
+func (f *File) hash() [32]byte {
+	opening := make([]lockspace.Felt, len(f.Opening))
+	for i := range opening {
+		opening[i] = f.Opening[i].Bytes()
+	}
+	return poseidon.HashMany(opening)
+}
+
 // terms are the lock's terms as the ledger writes them down.
 func (t *text) terms() (lockspace.Terms, error) {
 	c := t.Clock
 	out := lockspace.Terms{Transaction: c.Transaction, Inputs: lockspace.InputKind(c.Inputs), Succession: lockspace.Succession(c.Succession), Opening: c.Opening}
-	if c.Inputs == "poseidon" || c.Opening == "poseidon" {
-		return out, errors.New("clock.inputs and clock.opening = \"poseidon\" are not taken by ledgers of this version: use felt or none, and self")
-	}
 	for _, s := range c.Idle {
 		v, err := felt("clock.idle", s)
 		if err != nil {
@@ -202,7 +218,7 @@ func (t *text) terms() (lockspace.Terms, error) {
 		}
 		*d.to = lockspace.Duration(v)
 	}
-	if out.Inputs == lockspace.InputFelt {
+	if out.Inputs == lockspace.InputFelt || out.Inputs == lockspace.InputPoseidon {
 		out.InboxMax, out.Window = defaultInbox, defaultWindow
 		if c.Inbox != nil {
 			out.InboxMax = *c.Inbox

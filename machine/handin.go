@@ -28,12 +28,21 @@ func (r *Runner) submit(ctx context.Context, a Action) error {
 	if p.T == 0 {
 		whole = p.made.T
 	}
+	var opening []lockspace.Felt // for whoever succeeds
+	if r.terms.Opening == lockspace.OpeningPoseidon {
+		if len(p.made.Opening) == 0 {
+			return fatalf("%s: its terms want the opening of each state, and the program hands none on: see next_state in the examples", r.cfg.File.Lock)
+		}
+		for _, f := range p.made.Opening {
+			opening = append(opening, f.Bytes())
+		}
+	}
 	var op lockspace.Op
 	if a == Acquire {
 		op = &lockspace.Acquire{Path: r.cfg.File.Lock, Instance: p.Instance, Generation: p.Generation, Mode: lockspace.Exclusive, Peer: r.cfg.Peer,
-			Addresses: append([]string{}, r.cfg.Addresses...), Proof: proof, Anchor: p.begun.Sequence, Runs: r.runs(p.Job), Whole: before}
+			Addresses: append([]string{}, r.cfg.Addresses...), Proof: proof, Anchor: p.begun.Sequence, Runs: r.runs(p.Job), Whole: before, Opening: opening}
 	} else {
-		op = &lockspace.Renew{Path: r.cfg.File.Lock, Instance: p.Instance, Generation: p.Generation, Proof: proof, Anchor: p.begun.Sequence, Runs: r.runs(p.Job), Whole: before}
+		op = &lockspace.Renew{Path: r.cfg.File.Lock, Instance: p.Instance, Generation: p.Generation, Proof: proof, Anchor: p.begun.Sequence, Runs: r.runs(p.Job), Whole: before, Opening: opening}
 	}
 	receipt, err := r.cfg.Ledger.Do(ctx, op, attachments...)
 	if err != nil {
@@ -49,7 +58,7 @@ func (r *Runner) submit(ctx context.Context, a Action) error {
 	state := lockspace.Felt(p.made.S.Bytes())
 	lease := time.Duration(r.terms.Cadence) + time.Duration(r.terms.Grace)
 	r.view = &View{Sequence: receipt.Sequence, State: lockspace.Held, Mine: true, Instance: p.Instance, Generation: p.Generation, T: p.made.T, S: state,
-		LeaseEnd: receipt.Time.Add(lease)}
+		LeaseEnd: receipt.Time.Add(lease), Opening: opening}
 	e := Event{Kind: Renewed, From: p.T, T: p.made.T, State: state, Ticks: p.made.T - p.T, Runs: p.Runs, Took: p.Took, Count: p.Count, LeaseEnd: r.view.LeaseEnd,
 		ProofBytes: len(p.made.Proof), ProveSeconds: p.made.Seconds.Total, Sequence: receipt.Sequence, Span: r.spanFile(p.T, p.made.T, p.made.Proof)}
 	if before != nil {
@@ -73,10 +82,12 @@ func (r *Runner) runs(j Job) []lockspace.Run {
 		out[i].Inputs = []int64{}
 		switch {
 		case r.terms.Inputs == lockspace.InputNone:
-		case uint64(i) < j.Count:
-			out[i].Inputs = []int64{j.Took + int64(i)}
-		default:
+		case j.Count == 0:
 			out[i].Inputs = []int64{lockspace.Idle}
+		default:
+			for from, to := j.takes(i); from < to; from++ {
+				out[i].Inputs = append(out[i].Inputs, j.Took+int64(from))
+			}
 		}
 	}
 	return out

@@ -48,9 +48,9 @@ func (r *Runner) look(ctx context.Context) error {
 	return nil
 }
 
-// readInbox reads the transactions that wait, as many as one renewal may take.
+// readInbox reads the transactions that wait, as many as one answer lists.
 func (r *Runner) readInbox(ctx context.Context, m *api.Machine, v *View) error {
-	in, err := r.cfg.Ledger.Inbox(ctx, r.cfg.File.Lock, min(lockspace.MaxRuns, lockspace.MaxList))
+	in, err := r.cfg.Ledger.Inbox(ctx, r.cfg.File.Lock, lockspace.MaxList)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,15 @@ func (r *Runner) read(m *api.Machine) (*View, error) {
 	case !m.ClosedTill.IsZero():
 		v.State = lockspace.Delayed
 	}
+	for _, s := range m.Opening {
+		f, err := lockspace.ParseFelt(s)
+		if err != nil {
+			return nil, err
+		}
+		v.Opening = append(v.Opening, f)
+	}
 	t := &r.terms
+	t.Opening = m.Terms.Opening
 	t.Inputs, t.Succession, t.Transaction = lockspace.InputKind(m.Terms.Inputs), lockspace.Succession(m.Terms.Succession), uint64(m.Terms.Transaction)
 	seconds := func(s float64) lockspace.Duration { return lockspace.Duration(s * float64(lockspace.Second)) }
 	t.Cadence, t.Grace, t.LockDelay = seconds(m.Terms.Cadence), seconds(m.Terms.Grace), seconds(m.Terms.LockDelay)
@@ -103,7 +111,7 @@ func (r *Runner) read(m *api.Machine) (*View, error) {
 		}
 		t.Idle = append(t.Idle, f)
 	}
-	if t.Inputs == lockspace.InputFelt && len(t.Idle) != 1 {
+	if t.Inputs != lockspace.InputNone && (t.Transaction == 0 || uint64(len(t.Idle)) != t.Transaction) {
 		return nil, errors.New("the terms name no idle transaction")
 	}
 	r.sizer.Budget = time.Duration(t.Cadence) * 3 / 4

@@ -174,7 +174,7 @@ func New(cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.sizer = NewSizer(first, max(1, cfg.File.MaxTicks), cfg.File.MaxRuns, time.Duration(r.terms.Cadence))
+	r.sizer = NewSizer(first, cfg.File.MaxTicks, cfg.File.MaxRuns, time.Duration(r.terms.Cadence))
 	return r, nil
 }
 
@@ -187,8 +187,8 @@ func (r *Runner) firstRun() (uint64, error) {
 	f := r.cfg.File
 	steps := func(n uint64) (uint64, error) {
 		var idle []vm.Felt
-		if f.Terms.Inputs != lockspace.InputNone {
-			idle = felts(f.Terms.Idle)
+		for range n {
+			idle = append(idle, felts(f.Terms.Idle)...)
 		}
 		res, err := vm.Run(context.Background(), f.Program, inputVector(0, f.Start, n, f.Opening, idle), vm.StwoConfig(probeSteps))
 		if err != nil {
@@ -197,7 +197,7 @@ func (r *Runner) firstRun() (uint64, error) {
 		return res.Steps, nil
 	}
 	one, err := steps(1)
-	if err != nil || f.Terms.Inputs != lockspace.InputNone {
+	if err != nil || f.Terms.Inputs == lockspace.InputFelt {
 		return 1, err
 	}
 	const many = 16

@@ -60,7 +60,7 @@ func (s *Sizer) Took(runs, ticks uint64, took time.Duration) {
 	case runs == 1 && ticks < s.Most && float64(took)*jump < float64(budget):
 		s.Ticks = min(s.Most, max(s.Ticks, 2*ticks))
 	default:
-		s.Ticks = min(s.Most, max(1, min(s.Ticks, ticks)))
+		s.Ticks = min(s.Most, s.Ticks)
 		if s.Runs <= runs && s.fit(time.Duration(float64(budget)/roomy)) > runs {
 			s.Runs = min(runs+1, s.MostRuns)
 		}

@@ -233,6 +233,14 @@ func (l *link) Machine(_ context.Context, path string) (*api.Machine, error) {
 	if m.Whole != nil {
 		out.WholeLifeT = api.Clock(m.Whole.T)
 	}
+	out.Terms.Opening = m.Terms.Opening
+	opening, err := l.w.state.Opening(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range opening {
+		out.Opening = append(out.Opening, f.String())
+	}
 	for _, f := range m.Terms.Idle {
 		out.Terms.Idle = append(out.Terms.Idle, f.String())
 	}
@@ -262,7 +270,11 @@ func (l *link) Inbox(_ context.Context, path string, limit int) (*api.Inbox, err
 	}
 	out := &api.Inbox{Lock: path, Next: first, Sequence: l.w.state.Sequence()}
 	for i, e := range list {
-		out.Items = append(out.Items, api.InboxItem{Index: first + uint64(i), Felts: []string{e.Felts[0].String()}})
+		item := api.InboxItem{Index: first + uint64(i)}
+		for _, f := range e.Felts {
+			item.Felts = append(item.Felts, f.String())
+		}
+		out.Items = append(out.Items, item)
 	}
 	return out, nil
 }
@@ -359,6 +371,8 @@ type oracle struct {
 	wrap  time.Duration
 	merge time.Duration
 	count *counts
+	// program is what the world knows the program as; nil for what it is.
+	program *verifier.Program
 }
 
 // counts is what an oracle was asked to do.
@@ -412,6 +426,9 @@ func (o oracle) Prove(ctx context.Context, p *vm.Program, input []vm.Felt, opt p
 	canonical, err := prover.Canonical(p)
 	if err != nil {
 		return nil, err
+	}
+	if o.program != nil {
+		canonical = *o.program
 	}
 	block, err := canonical.Encode()
 	if err != nil {
