@@ -1,0 +1,5 @@
+//go:build soak
+
+package verifier
+
+const wordsOfAMessage = 200
