@@ -30,20 +30,20 @@ func TestCarriesItsWholeLife(t *testing.T) {
 		c := &counts{}
 		events, stop := keep(t, &link{w: w, key: aliceKey}, f, oracle{delay: takes(time.Second), wrap: time.Second, merge: time.Second, count: c}, "")
 		pass(30 * time.Second)
-		early, first := c.joins, events.of(Renewed)[1]
-		before := w.attached
+		_, _, early := c.seen()
+		first, before := events.of(Renewed)[1], w.bytes()
 		pass(440 * time.Second)
 		list := events.of(Renewed)
 		if len(list) < 42 || w.seen(lockspace.EventFailed) > 0 || len(events.of(Refused)) > 0 || len(events.of(Trouble)) > 0 {
 			t.Fatalf("%d renewals: %+v %+v", len(list), events.of(Refused), events.of(Trouble))
 		}
-		if n := c.joins - early; n != len(list)-2 {
-			t.Errorf("%d merges for %d renewals", n, len(list)-2)
+		if _, _, n := c.seen(); n-early != len(list)-2 {
+			t.Errorf("%d merges for %d renewals", n-early, len(list)-2)
 		}
 		if fortieth := list[39]; fortieth.ProofBytes > first.ProofBytes+16 || fortieth.ProveSeconds > first.ProveSeconds {
 			t.Errorf("the fortieth renewal cost %d bytes and %v s, the second %d and %v", fortieth.ProofBytes, fortieth.ProveSeconds, first.ProofBytes, first.ProveSeconds)
 		}
-		if each := (w.attached - before) / (len(list) - 2); each > 3*first.ProofBytes {
+		if each := (w.bytes() - before) / (len(list) - 2); each > 3*first.ProofBytes {
 			t.Errorf("%d bytes attached a renewal, a proof has %d", each, first.ProofBytes)
 		}
 		whole, newest, m := wholeOf(t, w, f.Lock)

@@ -334,6 +334,13 @@ func (w *world) keepProofs(op lockspace.Op, attachments [][]byte) {
 	}
 }
 
+// bytes is how many bytes of proofs were accepted.
+func (w *world) bytes() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.attached
+}
+
 func (l *link) served(what, path string, from map[string][]byte) (*api.MachineProof, error) {
 	if err := l.broken(what); err != nil {
 		return nil, err
@@ -380,6 +387,13 @@ type counts struct {
 	mu                 sync.Mutex
 	runs, wraps, joins int
 	now, most          int // proofs in the making
+}
+
+// seen is how many runs, wraps and merges were asked for.
+func (c *counts) seen() (runs, wraps, joins int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.runs, c.wraps, c.joins
 }
 
 func (c *counts) begin(what func(*counts)) {
