@@ -17,24 +17,36 @@ import (
 
 func load(t testing.TB, path ...string) *vm.Program {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(path...))
-	if err != nil {
+	file := filepath.Join(path...)
+	var data []byte
+	var err error
+	if strings.HasSuffix(file, ".gz") {
+		data = gunzip(t, file)
+	} else if data, err = os.ReadFile(file); err != nil {
 		t.Fatal(err)
-	}
-	if strings.HasSuffix(path[len(path)-1], ".gz") {
-		z, err := gzip.NewReader(bytes.NewReader(data))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if data, err = io.ReadAll(z); err != nil {
-			t.Fatal(err)
-		}
 	}
 	p, err := vm.Load(data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+func gunzip(t testing.TB, path string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 func feltList(vs ...uint64) []vm.Felt {

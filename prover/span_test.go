@@ -2,7 +2,10 @@ package prover
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -202,4 +205,55 @@ func BenchmarkRenewal(b *testing.B) {
 	b.ReportMetric(float64(size), "second-bytes")
 	b.ReportMetric(last, "last-s")
 	b.ReportMetric(float64(lastSize), "last-bytes")
+}
+
+// TestWrapTakesEveryMachine fills the wrap's circuit with honest runs of all reference machines, whose programs have every
+// set of builtins that proofs cover: none may break it.
+func TestWrapTakesEveryMachine(t *testing.T) {
+	const cases = "vm/testdata/"
+	sets := map[string]bool{}
+	for _, name := range []string{"counter", "fibonacci", "lcg", "collatz", "ledger_fold", "life"} {
+		var file struct {
+			Cases []struct {
+				Input    []string
+				MustFail bool `json:"must_fail"`
+			}
+		}
+		if err := json.Unmarshal(gunzip(t, cases+"cases0/"+name+".json.gz"), &file); err != nil {
+			t.Fatal(err)
+		}
+		p := load(t, cases, "programs0", name+".json.gz")
+		for _, c := range file.Cases {
+			if c.MustFail {
+				continue
+			}
+			in := make([]vm.Felt, len(c.Input))
+			for i, s := range c.Input {
+				n, ok := new(big.Int).SetString(s, 10)
+				if !ok {
+					t.Fatal(s)
+				}
+				in[i].SetBigInt(n)
+			}
+			r, err := Prove(context.Background(), p, in, Options{})
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			a, err := verifier.AssignWrap(r.Proof)
+			if errors.Is(err, verifier.ErrNotClock) {
+				continue // a run of no transition
+			}
+			if err != nil || a.Violated != nil {
+				t.Errorf("%s: %v, %v", name, err, a.Violated)
+			}
+			sets[strings.Join(r.Program.Builtins, " ")] = true
+			break
+		}
+	}
+
+	for _, want := range []string{"output", "output range_check", "output bitwise"} {
+		if !sets[want] {
+			t.Errorf("no machine with builtins %s", want)
+		}
+	}
 }
