@@ -84,7 +84,7 @@ func (r *Runner) begin(ctx context.Context, j Job) error {
 	p := &proving{begun: *b, again: len(have) > 0, cancel: cancel, done: make(chan *proof, 1), began: time.Now()}
 	r.proving = p
 	r.report(Event{Kind: Proving, T: j.T, State: j.S, Ticks: j.End() - j.T, Runs: j.Runs, Took: j.Took, Count: j.Count})
-	w := Work{Program: r.cfg.File.Program, T: j.T, Opening: opening, Runs: r.segments(j), Options: prover.Options{Life: life, Anchor: b.Anchor}}
+	w := Work{Program: r.cfg.File.Program, T: j.T, Opening: opening, Runs: r.segments(j), Options: prover.Options{Life: life, Anchor: b.Anchor, Security: r.cfg.Security}}
 	w.S.SetBytes(j.S[:])
 	s := Spanner{Prover: r.cfg.Prover, Have: have, Keep: r.keep(*b)}
 	go func() {

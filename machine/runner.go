@@ -38,6 +38,9 @@ type Config struct {
 	Account   lockspace.AccountID // the holder's key, which Ledger signs with
 	Peer      string              // its peer id
 	Addresses []string            // multiaddrs to publish with the lock
+	// Security is the level of the proofs, verifier.Security100 or Security124: at least what the ledger's genesis asks for, and
+	// the same for all holders of a lock, as spans of two levels are not merged. 0 is Security100.
+	Security int
 	// Dir is a folder for what must survive a crash, and for the newest proof files. Empty: nothing survives.
 	Dir string
 	// Check verifies a span proof; nil is verifier.Verify at the level of the proofs that are made here. What a node or the
@@ -157,7 +160,9 @@ func New(cfg Config) (*Runner, error) {
 		cfg.Report = func(Event) {}
 	}
 	if cfg.Check == nil {
-		cfg.Check = func(p []byte) (verifier.Statement, error) { return verifier.Verify(p, verifier.Accept{}) }
+		cfg.Check = func(p []byte) (verifier.Statement, error) {
+			return verifier.Verify(p, verifier.Accept{Kind: verifier.KindSpan, Security: cfg.Security})
+		}
 	}
 	program, err := cfg.File.Canonical.CID()
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/seed06907907/fatty/machine"
 	"github.com/seed06907907/fatty/node/api"
 	"github.com/seed06907907/fatty/node/keyfile"
+	"github.com/seed06907907/fatty/verifier"
 )
 
 func (a *app) machineCommand() *cobra.Command {
@@ -84,6 +85,7 @@ func (a *app) machineRun() *cobra.Command {
 	var cadence, grace, delay time.Duration
 	var nice int
 	var untilEOF bool
+	var security int
 	c := &cobra.Command{
 		Use: "run MACHINE.toml", Short: "Hold a lock by proof until stopped", Args: cobra.ExactArgs(1),
 		Long: "Runs the machine that a machine file describes, proves its runs, and keeps its lock by the proofs. A lock that is not\n" +
@@ -97,6 +99,9 @@ func (a *app) machineRun() *cobra.Command {
 				var stop context.CancelFunc
 				ctx, stop = untilOrphaned(ctx, a.in)
 				defer stop()
+			}
+			if security != verifier.Security100 && security != verifier.Security124 {
+				return usagef("%s: --security %d: want %d or %d", c.CommandPath(), security, verifier.Security100, verifier.Security124)
 			}
 			if nice > 0 {
 				beNice(nice)
@@ -133,7 +138,7 @@ func (a *app) machineRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := machine.New(machine.Config{File: f, Dir: h.Path("machines", peer.String(), url.PathEscape(strings.TrimPrefix(f.Lock, "/"))), Ledger: ledger{cl}, Account: pub, Peer: peer.String(), Addresses: publish, Report: a.machineEvent(f.Lock)})
+			r, err := machine.New(machine.Config{File: f, Security: security, Dir: h.Path("machines", peer.String(), url.PathEscape(strings.TrimPrefix(f.Lock, "/"))), Ledger: ledger{cl}, Account: pub, Peer: peer.String(), Addresses: publish, Report: a.machineEvent(f.Lock)})
 			if err != nil {
 				return coded{"machine", err}
 			}
@@ -153,6 +158,7 @@ func (a *app) machineRun() *cobra.Command {
 	fl.DurationVar(&grace, "grace", 0, "grace of a lock that is made (default the machine file's)")
 	fl.DurationVar(&delay, "lock-delay", 0, "lock-delay of a lock that is made (default the machine file's)")
 	fl.IntVar(&nice, "nice", 0, "lower this process's priority by so much, for a host with other work")
+	fl.IntVar(&security, "security", verifier.Security100, "proven bits of the proofs: 100 or 124, as the ledger's genesis asks")
 	fl.BoolVar(&untilEOF, "until-eof", false, "stop when standard input ends")
 	_ = fl.MarkHidden("until-eof") // for a parent process; the flag was just defined
 	return c
