@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/seed06907907/fatty/node/api"
@@ -154,4 +156,72 @@ func TestCounterTakesTransactions(t *testing.T) {
 	// An account that nobody granted may not send.
 	run[map[string]any](t, bin.fatty, "key", "new", c.dir+"/stranger.key")
 	refused(t, bin.fatty, "--home", c.home, "--key", c.dir+"/stranger.key", "send", "/demo/counter", "1")
+}
+
+// TestKeeperComesBack: a keeper that is killed goes on in the same life when it is started again in time, with what it had
+// proven, and anyone can check the machine's whole life, which a node serves.
+func TestKeeperComesBack(t *testing.T) {
+	c := newCell(t, "a")
+	lock := c.follow("/demo/lcg")
+	a := c.machine("a", "lcg")
+	first := lock.next("lock_acquired")
+	lock.next("lock_renewed")
+	before := lock.next("lock_renewed")
+	type said struct {
+		Event, Message string
+		T              api.Clock
+	}
+	says := func(p *process) (l said) {
+		if err := json.Unmarshal([]byte(p.line(t)), &l); err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	at := says(a)
+	for at.Event != "proving" || at.T < before.T {
+		at = says(a)
+	}
+	c.until("a part of the next renewal is proven", func(context.Context) bool {
+		pieces, err := filepath.Glob(filepath.Join(c.home, "machines", before.Holder, "*", "data", "*-*.progress"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(pieces) > 0
+	})
+	a.kill()
+	again := c.machine("a", "lcg")
+	if l := says(again); l.Event != "resumed" || l.T != at.T {
+		t.Fatalf("started again, it says first: %+v; it was %+v", l, at)
+	}
+	after := lock.next("lock_renewed")
+	for range 2 {
+		after = lock.next("lock_renewed")
+	}
+	if n := lock.count("lock_lost") + lock.count("lock_acquired"); n != 1 || after.T <= before.T {
+		t.Errorf("killed and started again: %d events of another life; renewed to %+v after %+v", n, after, before)
+	}
+	shown := fatty[struct {
+		T, Proof_T0, Whole_Life_T api.Clock
+		Proof, Whole_Life         string
+	}](c, "machine", "show", "/demo/lcg")
+	if shown.Proof == "" || shown.Whole_Life == "" || shown.Proof == shown.Whole_Life || shown.Whole_Life_T == 0 || shown.Whole_Life_T != shown.Proof_T0 || shown.T <= shown.Proof_T0 {
+		t.Errorf("machine show: %+v", shown)
+	}
+	for _, m := range c.nodes {
+		p, err := m.client.WholeLife(t.Context(), "/demo/lcg")
+		if err != nil || p.T0 != 0 || p.T1 < shown.Whole_Life_T {
+			t.Errorf("%s: %+v %v", m.name, p, err)
+			continue
+		}
+		file := filepath.Join(c.dir, m.name+".proof")
+		if err := os.WriteFile(file, p.Envelope, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if v := run[struct {
+			Valid bool
+			Kind  string
+		}](t, bin.fatty, "verify", file, "--machine", first.Machine); !v.Valid || v.Kind != "span" {
+			t.Errorf("%s: %+v", m.name, v)
+		}
+	}
 }
