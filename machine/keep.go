@@ -34,13 +34,13 @@ func (r *Runner) openDir() error {
 		r.report(Event{Kind: SetAside, Text: text})
 	}
 	r.begun, r.pieces = s.begun, s.pieces
-	if a := s.accepted; a != nil {
+	if a := s.accepted; a != nil && r.checkRecord(a) {
 		r.life.last = &part{T0: a.T0, T: a.T, S: a.S, proof: a.Proof}
 		if a.Begun != nil {
 			r.opening = behind{a.Begun.Job.Generation, a.T, openingOf(*a)}
 		}
 	}
-	if w := s.whole; w != nil {
+	if w := s.whole; w != nil && r.checkRecord(w) {
 		r.life.whole = &part{T: w.T, S: w.S, proof: w.Proof}
 	}
 	return nil
@@ -161,6 +161,22 @@ func (r *Runner) accepted(b begun, made Piece, whole uint64) {
 	if b.Job.T == 0 { // a span from the start is a whole life by itself
 		r.unsavable(r.progress.join(made.T, state, made.Proof))
 	}
+}
+
+// checkRecord says whether the proof of a file holds and says what the file does; if not, the file is set aside.
+func (r *Runner) checkRecord(f *record) bool {
+	s, err := r.cfg.Check(f.Proof)
+	switch {
+	case err != nil:
+	case s.Span == nil || s.Key != r.key:
+		err = errors.New("its proof is no span of this machine's program")
+	case s.Span.T0 != f.T0 || s.Span.T1 != f.T || lockspace.Felt(s.Span.S1) != f.S || (f.T0 == 0 && s.Span.S0 != r.cfg.File.Start.Bytes()):
+		err = fmt.Errorf("its proof is from t = %d to %d, the file says from %d to %d, or it is of other states", s.Span.T0, s.Span.T1, f.T0, f.T)
+	}
+	if err != nil {
+		r.report(Event{Kind: SetAside, Text: r.progress.setAside(f.Name, err)})
+	}
+	return err == nil
 }
 
 // proofFiles are the newest proofs as files that `fatty verify` reads.

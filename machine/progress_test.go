@@ -354,6 +354,54 @@ func TestProofsOfProgressAreChecked(t *testing.T) {
 	})
 }
 
+// TestWholeLivesOfProgressAreChecked: what a keeper's folder says of the machine's life is no more believed than what a
+// node says: it is set aside, and the node's is taken.
+func TestWholeLivesOfProgressAreChecked(t *testing.T) {
+	for _, name := range []string{fileWhole, fileAccepted} {
+		inWorld(t, func(t *testing.T, w *world) {
+			dir := t.TempDir()
+			f := example(t, "lcg")
+			quick := oracle{delay: takes(time.Second)}
+			a := &link{w: w, key: aliceKey}
+			_, stop := keep(t, a, f, quick, dir)
+			pass(40 * time.Second)
+			a.breakBy(func(string) error { return errors.New("dead") })
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, "data", name+progressSuffix)
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := decodeRecord(b, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := readFake(r.Proof)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Verdict.S1 = lockspace.FeltOf(7)
+			r.Proof = p.bytes()
+			if b, err = encodeRecord(r); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			events, stop2 := keep(t, &link{w: w, key: aliceKey, nonce: a.nonce}, f, quick, dir)
+			pass(25 * time.Second)
+			if len(events.of(SetAside)) != 1 || len(events.of(Refused)) > 0 || len(events.of(Trouble)) > 0 || w.seen(lockspace.EventLost) > 0 || len(events.of(Renewed)) < 2 {
+				t.Errorf("%s: %+v", name, events.list)
+			}
+			if err := stop2(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 const killedRuns = 40
 
 func killedWork() (Work, error) {
