@@ -41,6 +41,8 @@ type Config struct {
 	// Security is the level of the proofs, verifier.Security100 or Security124: at least what the ledger's genesis asks for, and
 	// the same for all holders of a lock, as spans of two levels are not merged. 0 is Security100.
 	Security int
+	// AtOnce bounds the proofs in the making, and so the memory that they take; 0 is what the cores are worth.
+	AtOnce int
 	// Dir is a folder for what must survive a crash, and for the newest proof files. Empty: nothing survives.
 	Dir string
 	// Check verifies a span proof; nil is verifier.Verify at the level of the proofs that are made here. What a node or the
@@ -155,7 +157,7 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.Prover == nil {
 		cfg.Prover = new(prover.Prover)
 	}
-	cfg.Prover = bounded{cfg.Prover, make(chan struct{}, proofsAtOnce)}
+	cfg.Prover = Bound(cfg.Prover, cfg.AtOnce)
 	if cfg.Report == nil {
 		cfg.Report = func(Event) {}
 	}
@@ -345,47 +347,4 @@ func (r *Runner) prepare() {
 // warmer is a Prover that can prepare for its first proof.
 type warmer interface {
 	Warm(ctx context.Context, logN int) error
-}
-
-// proofsAtOnce bounds the proofs in the making, and so the memory that a keeper takes: a run while another is wrapped.
-const proofsAtOnce = 2
-
-// bounded is a Prover of which so many calls run at once.
-type bounded struct {
-	Prover
-	room chan struct{}
-}
-
-// enter waits for room.
-func (b bounded) enter(ctx context.Context) error {
-	select {
-	case b.room <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (b bounded) Prove(ctx context.Context, p *vm.Program, input []vm.Felt, opt prover.Options) (*prover.Result, error) {
-	if err := b.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer func() { <-b.room }()
-	return b.Prover.Prove(ctx, p, input, opt)
-}
-
-func (b bounded) Wrap(ctx context.Context, run []byte) (*prover.SpanResult, error) {
-	if err := b.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer func() { <-b.room }()
-	return b.Prover.Wrap(ctx, run)
-}
-
-func (b bounded) Merge(ctx context.Context, left, right []byte) (*prover.SpanResult, error) {
-	if err := b.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer func() { <-b.room }()
-	return b.Prover.Merge(ctx, left, right)
 }

@@ -84,7 +84,7 @@ func (a *app) proveSpan(ctx context.Context, p *vm.Program, in []vm.Felt, o prov
 	pr := new(prover.Prover)
 	bar := a.progressBar()
 	defer bar.clear()
-	made, err := (&machine.Spanner{Prover: pr, Progress: bar.set}).Make(ctx, w)
+	made, err := (&machine.Spanner{Prover: machine.Bound(pr, 0), Progress: bar.set}).Make(ctx, w)
 	if err != nil {
 		return proveError(err)
 	}
