@@ -74,6 +74,11 @@ func (w *whole) reaches(t uint64, s lockspace.Felt) bool {
 	return w.whole != nil && w.whole.T == t && w.whole.S == s
 }
 
+// meets says whether the whole-life span up to a clock and state can be made of what is at hand.
+func (w *whole) meets(t uint64, s lockspace.Felt) bool {
+	return w.whole != nil && w.last != nil && w.whole.T == w.last.T0 && w.last.T == t && w.last.S == s
+}
+
 // extend begins to make the whole-life span up to the last accepted clock, if the next renewal or acquire has to bring it
 // and it is not there. It is made beside the next renewal, whose time it takes part of.
 func (r *Runner) extend(ctx context.Context) {
@@ -91,7 +96,7 @@ func (r *Runner) extend(ctx context.Context) {
 	switch {
 	case !mine && !next, w.joining != nil, w.reaches(v.T, v.S):
 		return
-	case v.Whole == v.T && w.last == nil: // the ledger has it; the next one is made of it when it is due
+	case !v.Due && !w.meets(v.T, v.S): // the ledger has it, or the chain of lives is broken and nobody can make it
 		return
 	case w.target == v.T && time.Since(w.failed) < joinAgain:
 		return
@@ -100,6 +105,9 @@ func (r *Runner) extend(ctx context.Context) {
 	j := &joining{t: v.T, s: v.S, cancel: cancel, done: make(chan *joining, 1), began: time.Now()}
 	w.joining = j
 	left, right := w.whole, w.last
+	if !w.meets(v.T, v.S) {
+		left, right = nil, nil
+	}
 	go func() {
 		j.out, j.err = r.join(c, j, left, right)
 		j.ended = time.Now()
@@ -107,10 +115,10 @@ func (r *Runner) extend(ctx context.Context) {
 	}()
 }
 
-// join merges the whole-life span so far with the renewal that came after it: this keeper's own, or what a node keeps. It
-// runs beside the loop and reads nothing that the loop changes.
+// join merges the whole-life span so far with the renewal that came after it: this keeper's own, or without them what a
+// node keeps. It runs beside the loop and reads nothing that the loop changes.
 func (r *Runner) join(ctx context.Context, j *joining, left, right *part) (*part, error) {
-	if left == nil || right == nil || left.T != right.T0 || right.T != j.t || right.S != j.s {
+	if left == nil {
 		var err error
 		if left, right, err = r.fetch(ctx, j); err != nil || right == nil {
 			return left, err

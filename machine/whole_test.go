@@ -120,7 +120,12 @@ func TestChainOfLivesBreaks(t *testing.T) {
 			return nil
 		})
 		second, stopB := start(t, b, "lcg", quick)
-		pass(80 * time.Second)
+		pass(50 * time.Second)
+		troubles := len(second.of(Trouble))
+		pass(30 * time.Second)
+		if n := len(second.of(Trouble)) - troubles; n > 0 {
+			t.Errorf("it goes on complaining: %+v", second.of(Trouble)[troubles:])
+		}
 		got := second.of(Acquired)
 		if len(got) != 1 || got[0].From == 0 || len(second.of(Renewed)) < 2 || len(second.of(Refused)) > 0 {
 			t.Fatalf("%+v", second.list)
