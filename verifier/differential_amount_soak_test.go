@@ -2,4 +2,8 @@
 
 package verifier
 
-const wordsOfAMessage = 200
+const (
+	wordsOfAMessage = 200
+	liesAValue      = 24
+	cellsAColumn    = 2000
+)

@@ -2,5 +2,9 @@
 
 package verifier
 
-// wordsOfAMessage is how many words of each message are changed, one at a time; make soak changes more.
-const wordsOfAMessage = 2
+// How much of what a prover may lie about is tried, one at a time; make soak tries more.
+const (
+	wordsOfAMessage = 2 // of each message of a proof
+	liesAValue      = 1 // about each value of a circuit
+	cellsAColumn    = 3 // of each column of a circuit
+)
