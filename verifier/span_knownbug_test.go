@@ -2,6 +2,8 @@ package verifier
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -169,6 +171,77 @@ func TestFalseWitnessesMakeNoProof(t *testing.T) {
 		}
 		if err := stark.Verify(inst, proof); !errors.Is(err, stark.ErrRejected) {
 			t.Errorf("%s: the proof of a false witness: %v", what, err)
+		}
+	}
+}
+
+// TestKnownBug_24_PartOfASpanIsNotTheWhole: there is no word for a span being complete. What a span covers are its ends, and a
+// proof of one span is none of another that it is part of, that is part of it, or that lies beside it.
+func TestKnownBug_24_PartOfASpanIsNotTheWhole(t *testing.T) {
+	names := []string{"wrapped", "wrapped-next", "merged", "shrunk"}
+	for _, proof := range names {
+		for _, says := range names {
+			c, other := goldenSpan(t, proof), goldenSpan(t, says).h
+			h := *c.h
+			h.Span.T0, h.Span.S0, h.Span.T1, h.Span.S1, h.Span.Inputs = other.Span.T0, other.Span.S0, other.Span.T1, other.Span.S1, other.Span.Inputs
+			if h == *c.h {
+				continue
+			}
+			bad := spanCase{&h, c.p}
+			if proof == "shrunk" {
+				if bad.native() == nil {
+					t.Errorf("a proof of %s says what %s says", proof, says)
+				}
+				continue
+			}
+			both(t, fmt.Sprintf("a proof of %s says what %s says", proof, says), bad.native(), bad.shrunk())
+			// Each end, and the inputs, alone.
+			for part, change := range map[string]func(h *SpanHead){
+				"t0":     func(h *SpanHead) { h.Span.T0 = other.Span.T0 },
+				"t1":     func(h *SpanHead) { h.Span.T1 = other.Span.T1 },
+				"S0":     func(h *SpanHead) { h.Span.S0 = other.Span.S0 },
+				"S1":     func(h *SpanHead) { h.Span.S1 = other.Span.S1 },
+				"inputs": func(h *SpanHead) { h.Span.Inputs = other.Span.Inputs },
+			} {
+				h := *c.h
+				if change(&h); h == *c.h {
+					continue
+				}
+				if (spanCase{&h, c.p}).native() == nil {
+					t.Errorf("a proof of %s with the %s of %s", proof, part, says)
+				}
+			}
+		}
+	}
+	// Nor is a run that goes on a run that has ended: its last ap, and with it where its segments end, is in what it says.
+	c := goldenRun(t).copy()
+	c.h.Public.FinalAP -= 2
+	both(t, "a run's end", c.native(), c.inCircuit())
+}
+
+// TestKnownBug_28_NoWordOfAnOutputIsAssumed sets words of the output felts of a run, one at a time, those that an honest clock has as 0
+// among them. As the run's proof says another output, both refuse; clocks have their upper words refused by the circuit itself.
+func TestKnownBug_28_NoWordOfAnOutputIsAssumed(t *testing.T) {
+	honest := goldenRun(t)
+	r := rand.New(rand.NewPCG(28, 28))
+	for cell := range ClockFelts {
+		words := r.Perm(feltBytes / 2)[:min(wordsOfAMessage, feltBytes/2)]
+		for _, word := range words {
+			c := honest.copy()
+			at := feltBytes - 2*(word+1)
+			c.h.Public.Output[cell].Value[at+1] ^= 1
+			both(t, fmt.Sprintf("word %d of output %d", word, cell), c.native(), c.inCircuit())
+		}
+	}
+	for _, cell := range []int{0, 2} {
+		c := honest.copy()
+		c.h.Public.Output[cell].Value[feltBytes-16] = 1 // word 7, the one that airbender took to be 0
+		clock := Statement{Kind: KindRun}
+		for _, o := range c.h.Public.Output {
+			clock.Output = append(clock.Output, o.Value)
+		}
+		if _, err := clock.Clock(); !errors.Is(err, ErrNotClock) {
+			t.Errorf("output %d of more than 64 bits: %v", cell, err)
 		}
 	}
 }
