@@ -1,0 +1,5 @@
+//go:build soak
+
+package recursion
+
+const claimTries = 50000
