@@ -185,7 +185,9 @@ func bump(e *field.Element) {
 }
 
 // eachWord changes words of a proof, a few of each message, and hands the changed one over.
-func eachWord(p *stark.Proof, r *rand.Rand, f func(what string, q *stark.Proof)) {
+func eachWord(p *stark.Proof, f func(what string, q *stark.Proof)) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 1))
 	groups := proofWords(p)
 	names := make([]string, 0, len(groups))
 	for name := range groups {
@@ -198,12 +200,33 @@ func eachWord(p *stark.Proof, r *rand.Rand, f func(what string, q *stark.Proof))
 			words := proofWords(q)[name]
 			at := r.IntN(len(words))
 			bump(words[at])
-			f(fmt.Sprintf("word %d of %s", at, name), q)
+			f(fmt.Sprintf("seed %d: word %d of %s", seed, at, name), q)
 		}
 	}
-	q := copyProof(p)
-	q.Nonce++
-	f("the nonce", q)
+	swap := func(what string, change func(q *stark.Proof)) {
+		q := copyProof(p)
+		change(q)
+		f(what, q)
+	}
+	swap("the nonce", func(q *stark.Proof) { q.Nonce++ })
+	swap("the roots of main and interaction columns exchanged", func(q *stark.Proof) { q.MainRoot, q.InteractionRoot = q.InteractionRoot, q.MainRoot })
+	swap("the roots of two layers exchanged", func(q *stark.Proof) { q.LayerRoots[0], q.LayerRoots[1] = q.LayerRoots[1], q.LayerRoots[0] })
+	swap("the claims of two tables exchanged", func(q *stark.Proof) { q.Claims[0], q.Claims[1] = q.Claims[1], q.Claims[0] })
+	swap("the openings of two columns exchanged", func(q *stark.Proof) {
+		open := q.Open.Columns[stark.TreeMain]
+		open[0], open[len(open)-1] = open[len(open)-1], open[0]
+	})
+	swap("the rows of two places exchanged", func(q *stark.Proof) {
+		rows := q.Rows[stark.TreeComposition]
+		for i := range stark.CompositionColumns {
+			j := len(rows) - stark.CompositionColumns + i
+			rows[i], rows[j] = rows[j], rows[i]
+		}
+	})
+	swap("a running sum that goes on at another row", func(q *stark.Proof) {
+		last := len(q.Open.Previous) - 1
+		q.Open.Previous[0], q.Open.Previous[last] = q.Open.Previous[last], q.Open.Previous[0]
+	})
 }
 
 func TestRunProofsAreRefusedByBoth(t *testing.T) {
@@ -214,7 +237,7 @@ func TestRunProofsAreRefusedByBoth(t *testing.T) {
 	if err := honest.inCircuit(); err != nil {
 		t.Fatal(err)
 	}
-	eachWord(honest.p, rand.New(rand.NewPCG(1, 1)), func(what string, q *stark.Proof) {
+	eachWord(honest.p, func(what string, q *stark.Proof) {
 		c := runCase{honest.h, q}
 		both(t, what, c.native(), c.inCircuit())
 	})
@@ -349,7 +372,7 @@ func (c spanCase) native() error {
 	return stark.Verify(inst, c.p)
 }
 
-// asLeft says whether a merge's circuit refuses the span as its left half, asRight as its right one.
+// merged says whether a merge's circuit refuses the span, as its left half or as its right one.
 func (c spanCase) merged(t testing.TB, other spanCase, left bool) error {
 	t.Helper()
 	a, err := c.h.child(c.p)
@@ -375,9 +398,8 @@ func TestSpanProofsAreRefusedByBoth(t *testing.T) {
 	if err := left.merged(t, right, true); err != nil {
 		t.Fatal(err)
 	}
-	r := rand.New(rand.NewPCG(2, 2))
-	turn := 0
-	eachWord(left.p, r, func(what string, q *stark.Proof) {
+	turn := rand.IntN(2)
+	eachWord(left.p, func(what string, q *stark.Proof) {
 		turn++
 		if turn%2 == 0 {
 			return // half of them as the other half of a merge
@@ -385,8 +407,7 @@ func TestSpanProofsAreRefusedByBoth(t *testing.T) {
 		c := spanCase{left.h, q}
 		both(t, what+" on the left", c.native(), c.merged(t, right, true))
 	})
-	turn = 0
-	eachWord(right.p, r, func(what string, q *stark.Proof) {
+	eachWord(right.p, func(what string, q *stark.Proof) {
 		turn++
 		if turn%2 == 1 {
 			return

@@ -70,43 +70,12 @@ func lieAbout(w *cheat.Witness, a int32, i int, r *rand.Rand) cheat.Words {
 	return v
 }
 
-// TestNoValueOfACircuitIsFree lies about every value that a prover of a wrap, merge or shrink chooses, one at a time, and
-// carries the lie on. But for the root of the list of keys, which a wrap takes as it is given, no lie is overlooked that
-// changes anything: what is left are inverses of zero, which nothing depends on.
+// TestNoValueOfACircuitIsFree: a run without bitwise has an empty segment, asked for twice; halves that agree have four
+// differences of life and four of anchor. What makes a word canonical is an inverse of zero for one word in 128.
 func TestNoValueOfACircuitIsFree(t *testing.T) {
-	seed := rand.Uint64()
-	r := rand.New(rand.NewPCG(seed, 3))
+	idle := map[string]int{"wrap": 2, "merge": 8}
 	for name, c := range goldenCircuits(t) {
-		w := cheat.New(c)
-		if err := w.Holds(); err != nil {
-			t.Fatal(name, err)
-		}
-		targets := w.Targets()
-		roots, idle := 0, map[int32]bool{}
-		for _, a := range targets {
-			for i := range liesAValue {
-				if liesAValue == 1 {
-					i = r.IntN(24)
-				}
-				lie := w.Lie(map[int32]cheat.Words{a: lieAbout(w, a, i, r)})
-				switch {
-				case lie.Found != nil:
-				case lie.Changed == 1:
-					idle[a] = true
-				case name == "wrap" && lie.Public && w.At(a).Block() == KeyRoot(Security100):
-					roots++
-				default:
-					t.Errorf("seed %d: %s, address %d: nothing finds a lie that changes %d others; the statement: %t", seed, name, a, lie.Changed-1, lie.Public)
-				}
-			}
-		}
-		// A run without bitwise has an empty segment, asked for twice; halves that agree have four differences of life and four of
-		// anchor. What makes a word canonical is an inverse of zero for one word in 128.
-		most := map[string]int{"wrap": 2, "merge": 8}[name] + 8
-		t.Logf("%s: %d values to choose, %d of them idle", name, len(targets), len(idle))
-		if len(idle) > most || name == "wrap" && roots == 0 {
-			t.Errorf("%s: %d values are idle, at most %d; the list's root was changed %d times", name, len(idle), most, roots)
-		}
+		NoValueIsFree(t, name, c, Security100, 1, liesAValue, idle[name]+8)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -40,7 +39,7 @@ func TestMergedSpansAreRefusedByBoth(t *testing.T) {
 	if err := whole.shrunk(); err != nil {
 		t.Fatal(err)
 	}
-	eachWord(whole.p, rand.New(rand.NewPCG(3, 3)), func(what string, q *stark.Proof) {
+	eachWord(whole.p, func(what string, q *stark.Proof) {
 		c := spanCase{whole.h, q}
 		both(t, what, c.native(), c.shrunk())
 	})
