@@ -14,6 +14,7 @@ import (
 	"github.com/seed06907907/fatty/verifier/field"
 	"github.com/seed06907907/fatty/verifier/hash"
 	"github.com/seed06907907/fatty/verifier/internal/cheat"
+	"github.com/seed06907907/fatty/verifier/recursion"
 )
 
 // Here a prover of a circuit has an honest run or span, and wants to say something else. He need not fill the circuit as
@@ -38,36 +39,37 @@ func goldenCircuits(t testing.TB) map[string]*circuit.Circuit {
 	return out
 }
 
-// lieAbout returns the i-th false value for one that a prover chooses.
-func lieAbout(w *cheat.Witness, a int32, i int, r *rand.Rand) cheat.Words {
-	v := w.At(a)
+// liesAbout returns false values for one that a prover chooses: one that is of the base field if that one is, and one beyond;
+// of a block, one with another word, and now and then one with a sum.
+func liesAbout(w *cheat.Witness, a int32, r *rand.Rand) (out []cheat.Words) {
 	one := field.New(1)
-	add := func(at int, d field.Element) { v[at].Add(&v[at], &d) }
-	switch {
-	case w.IsBlock(a) && i%4 == 3:
-		add(hash.Rate+r.IntN(field.Degree), one) // its sum
-	case w.IsBlock(a):
-		add(r.IntN(hash.Rate), one)
-	case w.IsBit(a) && i%2 == 0: // the other bit
-		if one.Sub(&one, &v[0]); true {
-			v[0] = one
+	with := func(at int, d field.Element) {
+		v := w.At(a)
+		v[at].Add(&v[at], &d)
+		out = append(out, v)
+	}
+	if w.IsBlock(a) {
+		with(r.IntN(hash.Rate), one)
+		if r.IntN(8) == 0 {
+			with(hash.Rate+r.IntN(field.Degree), one)
 		}
-	case i%6 == 0:
-		add(0, one)
-	case i%6 == 1:
-		add(1+r.IntN(field.Degree-1), one) // beyond the base field
-	case i%6 == 2:
-		add(0, field.New(1<<16)) // beyond a word's range
-	case i%6 == 3:
-		add(0, field.New(field.Modulus-1))
-	case i%6 == 4:
-		add(0, field.New(1<<24))
-	default:
+		return out
+	}
+	with(1+r.IntN(field.Degree-1), field.New(1+r.Uint64N(field.Modulus-1)))
+	switch v := w.At(a); {
+	case w.IsBit(a) && r.IntN(4) > 0: // the other bit
+		one.Sub(&one, &v[0])
+		v[0] = one
+		out = append(out, v)
+	case r.IntN(4) == 0: // anything
 		for d := range field.Degree {
 			v[d] = field.New(r.Uint64N(field.Modulus))
 		}
+		out = append(out, v)
+	default:
+		with(0, []field.Element{one, field.New(field.Modulus - 1), field.New(1 << 16), field.New(1 << 24)}[r.IntN(4)])
 	}
-	return v
+	return out
 }
 
 // TestNoValueOfACircuitIsFree: a run without bitwise has an empty segment, asked for twice; halves that agree have four
@@ -76,6 +78,27 @@ func TestNoValueOfACircuitIsFree(t *testing.T) {
 	idle := map[string]int{"wrap": 2, "merge": 8}
 	for name, c := range goldenCircuits(t) {
 		NoValueIsFree(t, name, c, Security100, 1, liesAValue, idle[name]+8)
+	}
+}
+
+// TestPlacesAreComputed: no number of a leaf that a circuit opens is the prover's to choose. Those of trees are made of drawn bits, those
+// of keys of bits of their own.
+func TestPlacesAreComputed(t *testing.T) {
+	level := levels()[Security100]
+	for name, c := range goldenCircuits(t) {
+		w := cheat.New(c)
+		openings := 0
+		for _, a := range w.Places() {
+			openings++
+			if w.Chosen(a) {
+				t.Fatalf("%s: a leaf is opened at a place of the prover's choice", name)
+			}
+		}
+		span := 1 + level.Shapes[recursion.Narrow].Queries*(4+len(level.Shapes[recursion.Narrow].Folds())) // no tree of a program
+		run := level.Runs[0].Params.Queries * (5 + len(level.Runs[0].Params.Folds()))
+		if want := map[string]int{"wrap": run, "merge": 2 * span, "shrink": span}[name]; openings != want {
+			t.Errorf("%s opens %d leaves, want %d", name, openings, want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	proverstark "github.com/seed06907907/fatty/prover/stark"
@@ -91,7 +92,7 @@ func TestKnownBug_27_PublicsOfARecursionAreWired(t *testing.T) {
 }
 
 // TestKnownBug_25_TheListsRootIsComparedNatively makes a proof that holds, by an honest circuit, under a list of somebody's
-// own, in which any circuit might stand.
+// own, in which any circuit might stand. Nor does a merge take it as a half beside one under the list of all others.
 func TestKnownBug_25_TheListsRootIsComparedNatively(t *testing.T) {
 	c := goldenRun(t)
 	level := levels()[Security100]
@@ -103,9 +104,15 @@ func TestKnownBug_25_TheListsRootIsComparedNatively(t *testing.T) {
 	run := &recursion.Run{Life: recursion.Words(c.h.Life), Anchor: recursion.Words(c.h.Anchor), Felts: uint64(c.h.program.length),
 		LogProgram: c.h.program.logHeight, Roots: c.h.program.roots[:], LogHeights: c.h.LogHeights, Public: c.h.Public, Proof: c.p}
 	for _, own := range []bool{false, true} {
-		root := KeyRoot(Security100)
-		if own {
-			bump(&root[0])
+		list := lists()[Security100]
+		if own { // another circuit in the place of a merge's
+			keys := slices.Clone(list[0])
+			bump(&keys[5][0])
+			list = recursion.List(keys)
+		}
+		root := list[recursion.ListDepth][0]
+		if own == (root == KeyRoot(Security100)) {
+			t.Fatal("the lists have one root")
 		}
 		b := circuit.NewBuilder()
 		recursion.Wrap(b, &level.Runs[0], run, root)
@@ -139,6 +146,30 @@ func TestKnownBug_25_TheListsRootIsComparedNatively(t *testing.T) {
 		}
 		if _, err := Verify(bytes, Accept{Kind: KindSpan}); (err == nil) == own {
 			t.Errorf("a list of somebody's own: %t, refused: %v", own, err)
+		}
+		// As a half of a merge all of it holds under its own list. That the clocks do not meet is said later.
+		child, err := head.child(proof)
+		if err != nil {
+			t.Fatal(err)
+		}
+		child.span.Statement.KeyRoot, child.span.Path = root, recursion.ListPath(list, 0)
+		left := goldenSpan(t, "wrapped")
+		other, err := left.h.child(left.p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "the right span begins at the clock"
+		if own {
+			want = "the spans were made under one list"
+		}
+		for _, halves := range [][2]*childSpan{{child, other}, {other, child}} {
+			m, err := merge(halves[0], halves[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := refusal(m); err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("a list of somebody's own: %t, merged: %v, want %q", own, err, want)
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"os"
 	"slices"
 	"strings"
@@ -96,28 +97,31 @@ func sameTables(a, b *circuit.Circuit) error {
 // all the same makes a proof that is refused.
 func TestSpansOfDifferentRuns(t *testing.T) {
 	pr := new(prover.Prover)
-	lcg, counter := machine(t, "lcg"), machine(t, "counter")
-	first := goldenProof(t, "wrapped") // of lcg, from t = 0 to 3
-	says, err := verifier.Verify(first, verifier.Accept{Kind: verifier.KindSpan})
-	if err != nil {
-		t.Fatal(err)
-	}
-	life, anchor := says.Life, says.Anchor
+	counter := machine(t, "counter")
+	life, anchor := [32]byte{1, 2}, [32]byte{31: 9}
 	blank, err := verifier.BlankCircuit(verifier.Security100, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	next := func(p *vm.Program, state verifier.Felt, life, anchor [32]byte, more ...vm.Felt) wrapped {
-		at := feltsOf(3, 0, 1)
-		at[1].SetBytes(state[:])
-		return wrapRun(t, pr, p, append(at, more...), prover.Options{Life: life, Anchor: anchor})
+	of := func(at uint64, state verifier.Felt, tx uint64, life, anchor [32]byte) wrapped {
+		input := feltsOf(at, 0, 1, 1, tx)
+		input[1].SetBytes(state[:])
+		return wrapRun(t, pr, counter, input, prover.Options{Life: life, Anchor: anchor})
 	}
-	zero, end := vm.Felt{}, says.Span.S1
+	start := verifier.Felt{0: 1, 15: 3, 31: 7}
+	end := start
+	end[31] += 5
+	low, high := end, end
+	low[31]++
+	high[0]++
+	// The counter adds a transaction, of one felt, to its state.
+	first := of(0, start, 5, life, anchor).span
 	spans := map[string]wrapped{
-		"program": next(counter, end, life, anchor, feltsOf(1, 5)...),
-		"state":   next(lcg, verifier.Felt{31: 8}, life, anchor, zero),
-		"life":    next(lcg, end, [32]byte{1, 3}, anchor, zero),
-		"anchor":  next(lcg, end, life, [32]byte{31: 8}, zero),
+		"program":            wrapRun(t, pr, byHand(t, "1", new(big.Int).SetBytes(end[:]).String(), "2", "3", "0"), nil, prover.Options{Life: life, Anchor: anchor}),
+		"state":              of(1, low, 9, life, anchor),
+		"high word of state": of(1, high, 9, life, anchor),
+		"life":               of(1, end, 9, [32]byte{1, 3}, anchor),
+		"anchor":             of(1, end, 9, life, [32]byte{31: 8}),
 	}
 	for name, s := range spans {
 		if err := sameTables(s.circuit, blank); err != nil {
@@ -129,8 +133,9 @@ func TestSpansOfDifferentRuns(t *testing.T) {
 		want error
 		says string
 	}{
-		"program": {verifier.ErrProgram, "the spans are of one program"},
-		"state":   {verifier.ErrGap, "the right span begins in the state where the left one ends"},
+		"program":            {verifier.ErrProgram, "the spans are of one program"},
+		"state":              {verifier.ErrGap, "the right span begins in the state where the left one ends"},
+		"high word of state": {verifier.ErrGap, "the right span begins in the state where the left one ends"},
 	} {
 		if _, err := verifier.AssignMerge(first, spans[name].span); !errors.Is(err, c.want) {
 			t.Errorf("another %s: %v, want %v", name, err, c.want)
@@ -175,7 +180,7 @@ func TestSpansOfDifferentRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, err := verifier.Verify(proof, verifier.Accept{Kind: verifier.KindSpan})
-		if err != nil || s.Life != want[0] || s.Anchor != want[1] || s.Span.T0 != 0 || s.Span.T1 != 4 {
+		if err != nil || s.Life != want[0] || s.Anchor != want[1] || s.Span.T0 != 0 || s.Span.T1 != 2 || s.Span.S1[31] != end[31]+9 {
 			t.Errorf("another %s: %v, %+v", name, err, s)
 		}
 	}
@@ -225,9 +230,10 @@ func TestProofsOfFalseSpansAreRefused(t *testing.T) {
 	}
 }
 
-// TestWrapTakesAllBuiltinsAtOnce wraps a run of a program with every builtin that proofs cover, put together by hand, as no
-// machine of ours has all of them. Its circuit is that of any other run.
-func TestWrapTakesAllBuiltinsAtOnce(t *testing.T) {
+// byHand is a program with every builtin that proofs cover, put together by hand, as no machine of ours has all of them. It
+// outputs what it is told.
+func byHand(t testing.TB, out ...string) *vm.Program {
+	t.Helper()
 	const (
 		output, ranged, bitwise = -5, -4, -3 // pointers, from fp
 		opFP, imm, add, inc     = 1 << 1, 1 << 2, 1 << 5, 1 << 11
@@ -238,20 +244,20 @@ func TestWrapTakesAllBuiltinsAtOnce(t *testing.T) {
 		return fmt.Sprintf("%#x", bias(dst)|bias(op0)<<16|bias(op1)<<32|uint64(flags)<<48)
 	}
 	code := []string{"0x40780017fff7fff", "3", "0x1104800180018000", "0x4", "0x10780017fff7fff", "0x0"} // ap += 3; call main; jmp rel 0
-	push := func(v int) { code = append(code, word(0, -1, 1, opFP|imm|inc|assert), fmt.Sprint(v)) }     // [ap] = v; ap++
-	store := func(pointer, i, v int) {                                                                  // [[fp + pointer] + i] = v
+	push := func(v string) { code = append(code, word(0, -1, 1, opFP|imm|inc|assert), v) }              // [ap] = v; ap++
+	store := func(pointer, i int, v string) {                                                           // [[fp + pointer] + i] = v
 		push(v)
 		code = append(code, word(-1, pointer, i, opFP|assert))
 	}
-	for i, v := range []int{4, 100, 9, 200, 0} { // t0, S0, t1, S1, inputs
+	for i, v := range out {
 		store(output, i, v)
 	}
 	for i := range 3 {
-		store(ranged, i, 1<<20+i)
+		store(ranged, i, fmt.Sprint(1<<20+i))
 	}
 	for i := range 2 { // instances of bitwise: two operands, and what comes of them is read
-		store(bitwise, 5*i, 12345+i)
-		store(bitwise, 5*i+1, 54321)
+		store(bitwise, 5*i, fmt.Sprint(12345+i))
+		store(bitwise, 5*i+1, "54321")
 		for k := 2; k < 5; k++ {
 			code = append(code, word(0, bitwise, 5*i+k, opFP|inc|assert)) // [ap] = [[fp - 3] + k]
 		}
@@ -269,6 +275,12 @@ func TestWrapTakesAllBuiltinsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+// TestWrapTakesAllBuiltinsAtOnce wraps a run with every builtin that proofs cover. Its circuit is that of any other run.
+func TestWrapTakesAllBuiltinsAtOnce(t *testing.T) {
+	p := byHand(t, "4", "100", "9", "200", "0")
 	r, err := prover.Prove(context.Background(), p, nil, prover.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -291,4 +303,35 @@ func TestWrapTakesAllBuiltinsAtOnce(t *testing.T) {
 		t.Error(err)
 	}
 	verifier.NoValueIsFree(t, "wrap", a.Circuit, verifier.Security100, 1, 1, 8)
+}
+
+// TestRunsThatAreNoStepsOfAClock has honest runs whose outputs are five felts and no clock. Natively that is said first; the
+// circuit says it too, and nothing else is wrong with them.
+func TestRunsThatAreNoStepsOfAClock(t *testing.T) {
+	pr := new(prover.Prover)
+	for what, c := range map[string]struct{ t0, t1, says string }{
+		"no time":      {"9", "9", "the clock goes on"},
+		"t1 of 2^62":   {"9", "4611686018427387904", "the last clock is below 2^62"},
+		"t1 of 2^128":  {"9", "340282366920938463463374607431768211465", "the last clock is below 2^64"},
+		"t0 below 0":   {"-1", "9", "the first clock is below 2^64"},
+		"t0 of 2^64+1": {"18446744073709551617", "9", "the first clock is below 2^64"},
+	} {
+		r, err := pr.Prove(t.Context(), byHand(t, c.t0, "1", c.t1, "2", "0"), nil, prover.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := verifier.Verify(r.Proof, verifier.Accept{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := verifier.AssignWrap(r.Proof); !errors.Is(err, verifier.ErrNotClock) {
+			t.Errorf("%s: %v", what, err)
+		}
+		a, err := verifier.WrapAll(r.Proof)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := verifier.Refusal(a); err == nil || !strings.HasPrefix(err.Error(), c.says) {
+			t.Errorf("%s: the circuit says %v, want %q", what, err, c.says)
+		}
+	}
 }

@@ -132,8 +132,16 @@ func Wrap(b *circuit.Builder, form *RunForm, run *Run, keyRoot hash.Digest) {
 
 	w.Equal("a scalar that is not needed is 0", w.PublicScalar(circuit.SideB, field.Ext{}), w.Const(field.Element{}))
 
-	// The clock ABI.
 	t0, s0, t1, s1, inputs := felts[0], felts[1], felts[2], felts[3], felts[4]
+	w.clocks(t0, t1)
+	digest := Digest[wire](w, &Statement[block]{KeyRoot: w.AdviceBlock(keyRoot), Program: key,
+		T0: w.blockOf(t0.words[:clockWords]), T1: w.blockOf(t1.words[:clockWords]), S0: w.blocks(s0), S1: w.blocks(s1),
+		Inputs: RunInputs[wire](w, w.blocks(inputs)), Life: life, Anchor: anchor})
+	w.public(digest)
+}
+
+// clocks demands that two felts of an output are clocks below 2^62, and that the first comes before the second.
+func (w wires) clocks(t0, t1 felt) {
 	zero := w.Const(field.Element{})
 	for i := clockWords; i < len(t0.words); i++ {
 		w.Equal("the first clock is below 2^64", t0.words[i], zero)
@@ -141,10 +149,6 @@ func Wrap(b *circuit.Builder, form *RunForm, run *Run, keyRoot hash.Digest) {
 	}
 	w.Equal("the last clock is below 2^62", stark.Number[wire](w, t1.top[clockBits-16*(clockWords-1):]), zero)
 	w.later("the clock goes on", t0.words[:clockWords], t1.words[:clockWords])
-	digest := Digest[wire](w, &Statement[block]{KeyRoot: w.AdviceBlock(keyRoot), Program: key,
-		T0: w.blockOf(t0.words[:clockWords]), T1: w.blockOf(t1.words[:clockWords]), S0: w.blocks(s0), S1: w.blocks(s1),
-		Inputs: RunInputs[wire](w, w.blocks(inputs)), Life: life, Anchor: anchor})
-	w.public(digest)
 }
 
 // public makes a digest the circuit's public block.

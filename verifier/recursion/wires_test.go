@@ -3,6 +3,7 @@ package recursion
 import (
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/seed06907907/fatty/verifier/air"
@@ -25,12 +26,17 @@ func randomDigest(r *rand.Rand) (d hash.Digest) {
 // gadget builds a part of the circuits alone. Its statement is what it is about: xs, then blocks.
 func gadget(t testing.TB, build func(w wires) (xs []wire, blocks []block)) (*circuit.Builder, *circuit.Circuit) {
 	t.Helper()
+	return gadgetOf(t, build, circuit.SideA, circuit.SideB)
+}
+
+// gadgetOf is gadget for a part that has scalars of its own on the other sides than idle ones.
+func gadgetOf(t testing.TB, build func(w wires) (xs []wire, blocks []block), idle ...circuit.Side) (*circuit.Builder, *circuit.Circuit) {
+	t.Helper()
 	b := circuit.NewBuilder()
 	w := wires{b}
 	xs, blocks := build(w)
-	zero := w.Const(field.Element{})
-	for side := circuit.SideA; side <= circuit.SideB; side++ {
-		w.Equal("no scalar", w.PublicScalar(side, field.Ext{}), zero)
+	for _, side := range idle {
+		w.Equal("no scalar", w.PublicScalar(side, field.Ext{}), w.Const(field.Element{}))
 	}
 	w.public(chain(w, 1, append(w.Pack(xs), blocks...)...))
 	c, err := b.Finish(circuit.Heights{})
@@ -162,6 +168,109 @@ func TestKnownBug_31_WordsOfClocksAreRanged(t *testing.T) {
 	} {
 		if w.Lie(lie).Found == nil {
 			t.Errorf("%s: nothing finds it", what)
+		}
+	}
+}
+
+// TestWordsOfBothClocksAreRanged: a difference of 16 bits alone would let both clocks have the same word too high.
+func TestWordsOfBothClocksAreRanged(t *testing.T) {
+	_, c := gadget(t, func(w wires) ([]wire, []block) {
+		x, y := w.clock(3), w.clock(5)
+		w.later("the clock goes on", x, y)
+		return nil, []block{w.blockOf(x), w.blockOf(y)}
+	})
+	w := cheat.New(c)
+	lie := map[int32]cheat.Words{}
+	for _, a := range w.Targets() {
+		if v := w.At(a).Ext(); !w.IsBit(a) && (v == number(3) || v == number(5)) {
+			lie[a] = cheat.Value(field.Add(v, number(1<<16)))
+		}
+	}
+	if len(lie) != 2 {
+		t.Fatalf("%d words", len(lie))
+	}
+	if w.Lie(lie).Found == nil {
+		t.Error("words of 17 bits in both clocks")
+	}
+}
+
+// TestClocksOfOutputs gives felts to what a wrap says of t0 and t1: each word of them that must be 0, and their order.
+func TestClocksOfOutputs(t *testing.T) {
+	said := func(t0, t1 [32]byte) (string, bool) {
+		what := ""
+		ok := holds(t, "clocks of an output", func(w wires) ([]wire, []block) {
+			x, y := w.felt("t0", t0), w.felt("t1", t1)
+			w.clocks(x, y)
+			if err := w.Err(); err != nil {
+				what = err.Error()
+			}
+			return x.limbs[:], nil
+		})
+		return what, ok
+	}
+	felt := func(word int, v uint16) (f [32]byte) {
+		f[30-2*word], f[31-2*word] = byte(v>>8), byte(v)
+		return f
+	}
+	for word := range 16 {
+		for _, v := range []uint16{1, 1 << 15, 1<<16 - 1} {
+			what, ok := said(felt(word, v), felt(3, 1<<14-1))
+			if below := word < 3 || word == 3 && v < 1<<14-1; ok != below || !ok && word > 3 && !strings.HasPrefix(what, "the first clock is below 2^64") {
+				t.Errorf("t0 with %#x in word %d: %t, %s", v, word, ok, what)
+			}
+			what, ok = said([32]byte{}, felt(word, v))
+			if below := word < 3 || word == 3 && v < 1<<14; ok != below || !ok && word > 3 && !strings.HasPrefix(what, "the last clock is below 2^64") {
+				t.Errorf("t1 with %#x in word %d: %t, %s", v, word, ok, what)
+			}
+		}
+	}
+	for bit := range 64 {
+		var t1 [32]byte
+		t1[31-bit/8] = 1 << (bit % 8)
+		if what, ok := said([32]byte{}, t1); ok != (bit < clockBits) || !ok && !strings.HasPrefix(what, "the last clock is below 2^62") {
+			t.Errorf("t1 of 2^%d: %t, %s", bit, ok, what)
+		}
+		if _, ok := said(t1, t1); ok {
+			t.Errorf("from 2^%d to itself", bit)
+		}
+	}
+}
+
+// TestCoordinatesAreOfTheBaseField: six words make a value in one way only, as none has coordinates of its own. What one has too
+// much, another could have too little.
+func TestCoordinatesAreOfTheBaseField(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 9))
+	d := randomDigest(r)
+	_, c := gadget(t, func(w wires) ([]wire, []block) { return w.blockWords(w.ConstBlock(d)), nil })
+	if f := forgeries(t, c, nil); len(f) > 0 {
+		t.Errorf("nothing finds %v", f)
+	}
+	w := cheat.New(c)
+	var at [field.Degree]int32
+	for _, a := range w.Targets() {
+		for i := range at {
+			if w.At(a).Ext() == field.FromBase(d[i]) {
+				at[i] = a
+			}
+		}
+	}
+	for i := range at {
+		for j := range at {
+			for k := 1; k < field.Degree && i != j; k++ {
+				if at[i] == 0 || at[j] == 0 {
+					t.Fatal("a word is not among what is chosen")
+				}
+				// basis(i) basis(k) more in one is as much less in the other, divided by basis(j).
+				less := field.Basis(j)
+				less.Inverse(&less)
+				less = field.Mul(less, field.Mul(field.Basis(i), field.Basis(k)))
+				lie := w.Lie(map[int32]cheat.Words{at[i]: cheat.Value(field.Add(field.FromBase(d[i]), field.Basis(k))),
+					at[j]: cheat.Value(field.Sub(field.FromBase(d[j]), less))})
+				var broken *air.Violation
+				if !errors.As(lie.Found, &broken) || broken.Component != circuit.NamePack {
+					t.Fatalf("words %d and %d, coordinate %d: %v", i, j, k, lie.Found)
+				}
+			}
 		}
 	}
 }

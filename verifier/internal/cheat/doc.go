@@ -12,8 +12,8 @@
 //
 // A lie is carried on as far as rows say what they make: gates, hashes, rows that copy. Where a row holds a value against one
 // that nobody computes, as that of an inverse or of bits, that one is solved for. The public data follow, too: a prover
-// publishes what comes out. A lie is found by a row that does not hold, or where a leaf or root does not stand in its tree
-// any more: who changes a leaf and keeps the root has found a collision.
+// publishes what comes out. A lie is found by a row that does not hold, or where a leaf or root is none of those that stand
+// in its tree: who changes a leaf and keeps the root has found a collision.
 //
 // The structure comes from preprocessed columns alone, so that nothing is taken on trust of what a circuit.Builder meant.
 // What a lie cannot do is to choose a whole proof anew: for that, tests give a false proof to the circuit.

@@ -257,7 +257,12 @@ func (w *Witness) check(r *row) error {
 	case kindOpening:
 		state := w.values[r.slots[0]]
 		if r.code != 0 {
-			if index := r.slots[2]; state.Block() != r.d || index != 0 && w.values[index] != (Words{r.place}) {
+			var index Words
+			if a := r.slots[2]; a != 0 {
+				index = w.values[a]
+			}
+			// How often a node is yielded is the prover's to say: any that the trees have will do.
+			if _, ok := w.nodes[node{field.New(uint64(r.code)), index[0], state.Block()}]; !ok || index != (Words{index[0]}) {
 				return bus(errTree)
 			}
 		} else if node := w.values[r.slots[1]]; node.Block() != state.Block() || node.sum() != none {

@@ -66,13 +66,10 @@ type row struct {
 	bit   bool             // gate: b is a bit
 	solve int32            // gate: the slot that it is solved for, if that is not its last
 	words *[packWords]field.Element
-	back  bool          // pack: blocks are made of values
-	one   bool          // pack: values are of the base field
-	side  int           // hash: 1 or 2, of its sum
-	code  uint32        // opening: of a node of a tree, instead of its second slot
-	times field.Element // opening: how often it yields that node
-	d     hash.Digest   // opening of a node: what stands there in these columns
-	place field.Element // opening of a node: where
+	back  bool   // pack: blocks are made of values
+	one   bool   // pack: values are of the base field
+	side  int    // hash: 1 or 2, of its sum
+	code  uint32 // opening: of a node of a tree, instead of its second slot
 }
 
 // node is a tuple of the bus that is a node of a tree.
@@ -319,14 +316,15 @@ func (w *Witness) openings() {
 		for k := range address {
 			r.slots = append(r.slots, number(address[k], i))
 		}
-		r.d = hash.Digest(w.main(r.table, 0, hash.Rate, i, nil))
+		d := hash.Digest(w.main(r.table, 0, hash.Rate, i, nil))
 		if r.slots[1] >= codes {
-			r.code, r.slots[1], r.times = uint32(r.slots[1]), 0, balance[i]
-			r.place = w.c.Main[r.table][hash.Rate+field.Degree][i]
-			w.count(node{field.New(uint64(r.code)), r.place, r.d}, r.times)
+			r.code, r.slots[1] = uint32(r.slots[1]), 0
+			place := Words{w.c.Main[r.table][hash.Rate+field.Degree][i]}
+			w.put(r.slots[2], place[:field.Degree])
+			w.count(node{field.New(uint64(r.code)), place[0], d}, balance[i])
 		}
-		w.put(r.slots[0], r.d[:])
-		w.put(r.slots[1], r.d[:])
+		w.put(r.slots[0], d[:])
+		w.put(r.slots[1], d[:])
 		w.put(r.slots[3], w.main(r.table, hash.Rate, field.Degree, i, nil))
 		w.rows = append(w.rows, r)
 	}
@@ -334,6 +332,22 @@ func (w *Witness) openings() {
 
 // At returns the words at an address.
 func (w *Witness) At(address int32) Words { return w.values[address] }
+
+// Chosen says whether no row computes what stands at an address.
+func (w *Witness) Chosen(address int32) bool {
+	w.plan()
+	return w.maker[address] == chosen
+}
+
+// Places returns the addresses of the numbers of all leaves that are opened.
+func (w *Witness) Places() (out []int32) {
+	for i := range w.rows {
+		if r := &w.rows[i]; r.kind == kindOpening && r.code != 0 && r.slots[2] != 0 {
+			out = append(out, r.slots[2])
+		}
+	}
+	return out
+}
 
 // IsBit says whether a gate holds an address to be a bit.
 func (w *Witness) IsBit(address int32) bool {
