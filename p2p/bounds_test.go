@@ -388,6 +388,19 @@ func TestAttempts(t *testing.T) {
 	}
 }
 
+func TestBucketsWaitIsNoLongerThanATokenTakes(t *testing.T) {
+	var b bucket
+	now := time.Unix(1, 0)
+	for range rateBurst {
+		if wait := b.take(now, 1); wait != 0 {
+			t.Fatalf("a wait of %v within the burst", wait)
+		}
+	}
+	if wait := b.take(now, 1); wait != time.Second {
+		t.Errorf("a wait of %v for a token a second, want 1s", wait)
+	}
+}
+
 func TestBucket(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rate := rapid.IntRange(1, 1000).Draw(t, "rate")

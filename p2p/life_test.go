@@ -176,7 +176,8 @@ func TestReachedThroughARelay(t *testing.T) {
 	hidden := newHost(t, func(c *Config) {
 		c.Listen, c.Relay, c.Relays, c.Reachability = nil, true, addrsOf(relay), ReachabilityPrivate
 	})
-	client := newHost(t, func(c *Config) { c.Relay = true })
+	// It listens nowhere either: hidden would dial it directly as soon as identify tells its addresses.
+	client := newHost(t, func(c *Config) { c.Listen, c.Relay = nil, true })
 	// libp2p announces no addresses through relays that are private themselves, so it is written down here.
 	through, err := ma.NewMultiaddr(addrsOf(relay)[0] + "/p2p-circuit")
 	if err != nil {

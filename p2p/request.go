@@ -92,7 +92,7 @@ func (b *bucket) take(now time.Time, perSecond int) (wait time.Duration) {
 	}
 	b.at = now
 	if b.tokens < 1 {
-		return 1 + time.Duration((1-b.tokens)/float64(perSecond)*float64(time.Second)) // never 0: that means taken
+		return max(1, time.Duration((1-b.tokens)/float64(perSecond)*float64(time.Second))) // never 0: that means taken
 	}
 	b.tokens--
 	return 0
