@@ -3,6 +3,7 @@
 package docs
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -112,6 +113,38 @@ func TestListsAreComplete(t *testing.T) {
 				t.Errorf("%s does not name %s, of %s", c.page, want, c.source)
 			}
 		}
+	}
+}
+
+// TestKnownBugsAreListed compares the page of known bugs with the tests of that name, both ways.
+func TestKnownBugsAreListed(t *testing.T) {
+	tests := map[string]bool{} // number and name
+	for _, dir := range []string{"../verifier", "../prover"} {
+		err := filepath.WalkDir(filepath.FromSlash(dir), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			for _, m := range regexp.MustCompile(`(?m)^func TestKnownBug_(C?\d\d)_(\w+)\(`).FindAllStringSubmatch(read(t, path), -1) {
+				tests[m[1]+" "+m[2]] = true
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := read(t, "known-bugs.md")
+	for _, row := range regexp.MustCompile(`(?m)^\| (C?\d\d) \|.*\| (.*) \|$`).FindAllStringSubmatch(page, -1) {
+		for _, name := range regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(row[2], -1) {
+			if key := row[1] + " " + name[1]; !tests[key] {
+				t.Errorf("known-bugs.md names a test of %s, which is not there", key)
+			} else {
+				delete(tests, key)
+			}
+		}
+	}
+	for key := range tests {
+		t.Errorf("known-bugs.md does not name the test of %s", key)
 	}
 }
 

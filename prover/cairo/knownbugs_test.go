@@ -22,7 +22,7 @@ import (
 const generic = cairo.NameGeneric
 
 // A row's copy of a memory cell was not bound to memory.
-func TestKnownBug29MemoryCopyUnbound(t *testing.T) {
+func TestKnownBug_29_MemoryCopyUnbound(t *testing.T) {
 	in := everything(t)
 	for _, group := range operandGroups {
 		f := forge(t, in)
@@ -47,7 +47,7 @@ func tableIndex(name string) int {
 }
 
 // A guessed 16-bit number was not ranged.
-func TestKnownBug31WordUnranged(t *testing.T) {
+func TestKnownBug_31_WordUnranged(t *testing.T) {
 	in := everything(t)
 	f := forge(t, in)
 	row := f.rows(generic, "enabler")[0]
@@ -109,7 +109,7 @@ func inCall(a *assembler, body func()) {
 }
 
 // 0 was also accepted as the bits of p; the top limb was ranged to 8 bits instead of 6, so that it wrapped past p.
-func TestKnownBug35And46NumberPlusP(t *testing.T) {
+func TestKnownBug_46_NumberPlusP(t *testing.T) {
 	for _, c := range aliases {
 		t.Run(c.name, func(t *testing.T) {
 			a := newAssembler(0)
@@ -140,7 +140,7 @@ func TestKnownBug35And46NumberPlusP(t *testing.T) {
 }
 
 // A padding row was looked up. Rows with enabler 0 yield nothing; with enabler 1 they must be true.
-func TestKnownBug38PaddingLookedUp(t *testing.T) {
+func TestKnownBug_38_PaddingLookedUp(t *testing.T) {
 	in := everything(t)
 	f := forge(t, in)
 	row := len(f.rows(generic, "enabler"))
@@ -160,7 +160,7 @@ func TestKnownBug38PaddingLookedUp(t *testing.T) {
 }
 
 // An inverse was never constrained, so a jump was taken, or not, at will.
-func TestKnownBug39InverseUnconstrained(t *testing.T) {
+func TestKnownBug_39_InverseUnconstrained(t *testing.T) {
 	in := everything(t)
 	a := newAttack(t, in)
 	f := forge(t, in)
@@ -192,7 +192,7 @@ func TestKnownBug39InverseUnconstrained(t *testing.T) {
 }
 
 // Only differences of addresses were ranged, so that an address could be 2^32 and more.
-func TestKnownBug41AddressBeyondItsRange(t *testing.T) {
+func TestKnownBug_41_AddressBeyondItsRange(t *testing.T) {
 	for _, n := range []*big.Int{big.NewInt(1 << 29), big.NewInt(1 << 32), new(big.Int).Lsh(big.NewInt(1), 248)} {
 		a := newAssembler(0)
 		a.op(flagOp0FP|assertPush, 0, -2, -1)
@@ -205,7 +205,7 @@ func TestKnownBug41AddressBeyondItsRange(t *testing.T) {
 }
 
 // A builtin's rows started in the middle of an instance.
-func TestKnownBug42SegmentStartUnaligned(t *testing.T) {
+func TestKnownBug_42_SegmentStartUnaligned(t *testing.T) {
 	in := everything(t)
 	for _, name := range []string{cairo.NameRangeCheck, cairo.NameBitwise} {
 		for _, shift := range []int64{1, -1} {
@@ -220,7 +220,7 @@ func TestKnownBug42SegmentStartUnaligned(t *testing.T) {
 }
 
 // Two reads of one cell in a step gave two values.
-func TestKnownBug43TwoReadsOfOneCell(t *testing.T) {
+func TestKnownBug_43_TwoReadsOfOneCell(t *testing.T) {
 	a := newAssembler(0)
 	a.pushInt(7)
 	a.op(flagOp1AP|flagAssertEq, -1, -1, -1) // dst, op0 and op1 are one cell
@@ -241,7 +241,7 @@ func TestKnownBug43TwoReadsOfOneCell(t *testing.T) {
 }
 
 // Division had two results: here a product or a sum has one, since a value has no second form v + P.
-func TestKnownBug44TwoResults(t *testing.T) {
+func TestKnownBug_44_TwoResults(t *testing.T) {
 	for _, kind := range []string{"res_mul_used", "res_add_used"} {
 		f := forge(t, everything(t))
 		row := -1
@@ -265,7 +265,7 @@ func TestKnownBug44TwoResults(t *testing.T) {
 }
 
 // The next state was not constrained: change it, and the row that starts from it.
-func TestKnownBug45NextStateUnconstrained(t *testing.T) {
+func TestKnownBug_45_NextStateUnconstrained(t *testing.T) {
 	in := everything(t)
 	for _, register := range []string{"pc", "ap", "fp"} {
 		for _, row := range []int{0, 5, 20} {
@@ -288,7 +288,7 @@ func TestKnownBug45NextStateUnconstrained(t *testing.T) {
 
 // A carry was ranged after scaling only. Solve all equations of a wrong product over the field: c's byte 22 grows by 1,
 // so position 0 does; K and all carries follow, and only their ranges refuse.
-func TestKnownBug47CarrySolvedInTheField(t *testing.T) {
+func TestKnownBug_47_CarrySolvedInTheField(t *testing.T) {
 	in := everything(t)
 	f := forge(t, in)
 	row := f.rows(cairo.NameMultiply, "enabler")[0]
@@ -320,7 +320,7 @@ func TestKnownBug47CarrySolvedInTheField(t *testing.T) {
 }
 
 // A bit was not boolean: 2, and -1.
-func TestKnownBug48BitsOfTwo(t *testing.T) {
+func TestKnownBug_48_BitsOfTwo(t *testing.T) {
 	in := everything(t)
 	a := newAttack(t, in)
 	n := 0
@@ -346,7 +346,7 @@ func TestKnownBug48BitsOfTwo(t *testing.T) {
 }
 
 // The program was not checked: a proof of one program passed for another.
-func TestKnownBug49AnotherProgram(t *testing.T) {
+func TestKnownBug_49_AnotherProgram(t *testing.T) {
 	in := everything(t)
 	inst, pre, program := instance(t, in)
 	proof, err := stark.Prove(context.Background(), inst, pre, program, &stark.Trace{Main: in.Main}, stark.Options{})
@@ -376,7 +376,7 @@ func TestKnownBug49AnotherProgram(t *testing.T) {
 }
 
 // Second forms v + P of a value: in jnz, in bitwise, and in memory at all.
-func TestKnownCairoBug5SecondFormOfAValue(t *testing.T) {
+func TestKnownBug_C05_SecondFormOfAValue(t *testing.T) {
 	in := everything(t)
 	a := newAttack(t, in)
 	f := forge(t, in)
@@ -445,7 +445,7 @@ func TestKnownCairoBug5SecondFormOfAValue(t *testing.T) {
 }
 
 // ap left its range by a large step, up or down.
-func TestKnownCairoBug6ApOverflow(t *testing.T) {
+func TestKnownBug_C06_ApOverflow(t *testing.T) {
 	a := newAssembler(0)
 	a.immInt(unused|flagAPAdd, -1, -1, 2)
 	a.ret()
@@ -480,7 +480,7 @@ func TestKnownCairoBug6ApOverflow(t *testing.T) {
 }
 
 // The frame below the first, through which a program could return to where it likes, was not checked.
-func TestKnownCairoBug7SafeCall(t *testing.T) {
+func TestKnownBug_C07_SafeCall(t *testing.T) {
 	in := everything(t)
 	for _, address := range []uint32{in.Public.InitialAP - 2, in.Public.InitialAP - 1} {
 		f := forge(t, in)
@@ -494,7 +494,7 @@ func TestKnownCairoBug7SafeCall(t *testing.T) {
 }
 
 // Padding rows broke a constraint, such as "dst is not P"; tables without an enabler did not count their padding's lookups.
-func TestKnownCairoBug9PaddingRows(t *testing.T) {
+func TestKnownBug_C09_PaddingRows(t *testing.T) {
 	a := newAssembler(0)
 	a.ret()
 	in := witness(t, run(t, a.load(t), nil)) // no product, no builtin, no big value but one, few instructions
@@ -526,7 +526,7 @@ func TestKnownCairoBug9PaddingRows(t *testing.T) {
 
 // Constraints were written and never wired. TestEveryColumnIsBound finds, for each, a change that breaks it. Here most are
 // broken alone, so that no other hides a missing one, and some of these go through prover and verifier.
-func TestKnownBug40ConstraintNeverWired(t *testing.T) {
+func TestKnownBug_40_ConstraintNeverWired(t *testing.T) {
 	in := everything(t)
 	a := newAttack(t, in)
 	inst, pre, program := instance(t, in)

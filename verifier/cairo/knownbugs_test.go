@@ -11,11 +11,11 @@ import (
 	"github.com/seed06907907/fatty/verifier/stark"
 )
 
-// The tests here are named after real bugs of proof systems for virtual machines: "KnownBug" with the number in the general
-// list, "KnownCairoBug" with that in the list of Cairo's AIR. Those that need a witness are in prover/cairo.
+// The tests here are named after real bugs of proof systems for virtual machines, with their numbers in docs/known-bugs.md.
+// Those that need a witness are in prover/cairo.
 
 // A verifier took numbers of p or more, which are other numbers to the transcript than to the statement.
-func TestKnownBug26NumbersOfPOrMore(t *testing.T) {
+func TestKnownBug_26_NumbersOfPOrMore(t *testing.T) {
 	honest := sample()
 	places := 0
 	for i := 0; i+4 <= len(honest.Encode()); i += 4 {
@@ -47,7 +47,7 @@ func TestKnownBug26NumbersOfPOrMore(t *testing.T) {
 }
 
 // A word of the output was assumed to be zero: here each of its 16 words is absorbed and looked up.
-func TestKnownBug28OutputWordAssumed(t *testing.T) {
+func TestKnownBug_28_OutputWordAssumed(t *testing.T) {
 	f := stark.NewLookup[field.Ext](field.Arithmetic{}, Core(), field.FromBase(field.New(12345)), field.Basis(1))
 	want, err := sample().PublicSum(f)
 	if err != nil {
@@ -67,7 +67,7 @@ func TestKnownBug28OutputWordAssumed(t *testing.T) {
 }
 
 // Heights times uses reached p, so that p uses of a tuple that nobody yields vanished: the bound at p - 1 and p.
-func TestKnownBug36MultiplicitiesReachP(t *testing.T) {
+func TestKnownBug_36_MultiplicitiesReachP(t *testing.T) {
 	h := sampleHeights()
 	for _, r := range Core().Relations {
 		if r == Opcodes {
@@ -95,7 +95,7 @@ func TestKnownBug36MultiplicitiesReachP(t *testing.T) {
 }
 
 // The same bug by its name among Cairo's: the number of rows comes from the verified heights, never from the prover.
-func TestKnownCairoBug2MultiplicityWrap(t *testing.T) {
+func TestKnownBug_C02_MultiplicityWrap(t *testing.T) {
 	for _, c := range Core().Components {
 		for _, l := range c.Lookups {
 			if !l.Unit && !l.Yield {
@@ -109,7 +109,7 @@ func TestKnownCairoBug2MultiplicityWrap(t *testing.T) {
 }
 
 // Tuples of unequal width on one bus: [x] equals [0, x].
-func TestKnownBug37TuplesOfUnequalWidth(t *testing.T) {
+func TestKnownBug_37_TuplesOfUnequalWidth(t *testing.T) {
 	for _, c := range Core().Components {
 		for _, l := range c.Lookups {
 			if len(l.Tuple) != l.Relation.Width {
@@ -126,7 +126,7 @@ func TestKnownBug37TuplesOfUnequalWidth(t *testing.T) {
 
 // Tuples of two relations, or with leading or trailing zeros, had one fingerprint. Here the relation's id comes first and
 // each relation has one width, so equal denominators mean equal tuples of one relation.
-func TestKnownCairoBug4TupleAliasing(t *testing.T) {
+func TestKnownBug_C04_TupleAliasing(t *testing.T) {
 	ids := map[uint32]bool{}
 	for _, r := range Core().Relations {
 		if r.ID == 0 || ids[r.ID] {
@@ -180,7 +180,7 @@ func TestRelationsHaveNotes(t *testing.T) {
 }
 
 // ap grew without bound by steps that add 1 or 2: the number of steps is bounded beside the range of ap'.
-func TestKnownCairoBug6ApOverflowBySteps(t *testing.T) {
+func TestKnownBug_C06_ApOverflowBySteps(t *testing.T) {
 	h := sampleHeights()
 	if err := checkBounds(h, map[uint32]uint64{Opcodes.ID: maxOpcodeUses}, 0); err != nil {
 		t.Error(err)
@@ -196,7 +196,7 @@ func TestKnownCairoBug6ApOverflowBySteps(t *testing.T) {
 }
 
 // Constants carried over from another field: 2^31 as its size, inverses of shifts.
-func TestKnownCairoBug8IdiomsOfAnotherField(t *testing.T) {
+func TestKnownBug_C08_IdiomsOfAnotherField(t *testing.T) {
 	if field.Modulus != fieldModulus {
 		t.Error("modulus")
 	}
@@ -218,7 +218,7 @@ func TestKnownCairoBug8IdiomsOfAnotherField(t *testing.T) {
 }
 
 // Two tables of values gave the same ids.
-func TestKnownCairoBug15IDRangesMeet(t *testing.T) {
+func TestKnownBug_C15_IDRangesMeet(t *testing.T) {
 	last := uint64(1)<<MaxLogHeight - 1
 	if uint64(SmallID(int(last))) >= uint64(BigID(0)) {
 		t.Error("ids of small values reach those of big ones")
