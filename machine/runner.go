@@ -133,8 +133,6 @@ type proof struct {
 }
 
 const (
-	// smallestLogN is the size of the shortest proofs, which is prepared for.
-	smallestLogN = 16
 	// maxBad is how many bad proofs in a row end a Runner: something is wrong that another try does not mend, and each
 	// drains the account's allowance.
 	maxBad = 3
@@ -340,11 +338,11 @@ func (r *Runner) situation() Situation {
 // prepare commits the tables that every proof shares, beside everything else, so that the first proof need not.
 func (r *Runner) prepare() {
 	if w, ok := r.cfg.Prover.(bounded).Prover.(warmer); ok {
-		go func() { _ = w.Warm(context.Background(), smallestLogN) }() // the first proof does it otherwise, and reports
+		go func() { _ = w.Warm(context.Background(), r.cfg.Security, 0) }() // the first proof does it otherwise, and reports
 	}
 }
 
 // warmer is a Prover that can prepare for its first proof.
 type warmer interface {
-	Warm(ctx context.Context, logN int) error
+	Warm(ctx context.Context, security, logN int) error
 }

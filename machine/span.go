@@ -64,8 +64,9 @@ type Seconds struct {
 }
 
 // Spanner makes spans. Runs are made one after the other, and each is wrapped and merged while the next one is made: two
-// proofs are in the making at most, however many runs there are, and one where Prover is bound to that. Spans are merged as a binary counter counts, in the shape
-// that verifier.Split gives, so that the span's inputs digest follows from its runs alone.
+// proofs are in the making at most, however many runs there are, and one where Prover is bound to that. Spans are merged as
+// a binary counter counts, in the shape that verifier.Split gives, so that the span's inputs digest follows from its runs
+// alone.
 type Spanner struct {
 	Prover Prover
 	// Have are pieces of the same work from before, in any order; what they cover is not made again.

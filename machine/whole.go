@@ -44,7 +44,7 @@ type joining struct {
 // joinAgain is how long after a failure another try is made.
 const joinAgain = 3 * time.Second
 
-// done gives what is in the making when it is there.
+// done is ready when what is in the making is; nil for nothing.
 func (w *whole) done() <-chan *joining {
 	if w.joining == nil {
 		return nil

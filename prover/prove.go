@@ -1,4 +1,5 @@
-// Package prover makes run proofs: it runs a Cairo program, fills the tables of the run, and proves that they hold.
+// Package prover makes proofs of Cairo runs and of spans: Prove proves a run, Wrap makes it a span, Merge joins two spans,
+// Shrink makes the last one small.
 //
 // Its parts: vm runs programs, cairo fills tables from a run, stark proves any set of tables; this package is the way
 // through them. It is big and fast, and nobody needs to trust it: what it makes is checked by package verifier.
@@ -6,7 +7,8 @@
 //	program, err := vm.Load(file)
 //	p := new(prover.Prover)                     // keeps commitments that many proofs share
 //	r, err := p.Prove(ctx, program, input, prover.Options{Life: life, Anchor: anchor})
-//	statement, err := verifier.Verify(r.Proof, verifier.Accept{})
+//	s, err := p.Wrap(ctx, r.Proof)               // and p.Merge(ctx, left, right)
+//	statement, err := verifier.Verify(s.Proof, verifier.Accept{})
 package prover
 
 import (
@@ -71,8 +73,8 @@ func Canonical(p *vm.Program) (verifier.Program, error) {
 	return out, out.Validate()
 }
 
-// Prover keeps commitments that proofs share: the preprocessed tables of each size, and the table of the program proven
-// last. The zero value is ready; any number of goroutines may use one.
+// Prover keeps commitments that proofs share: the preprocessed tables of each size, the circuits of spans, and the table
+// of the program proven last. The zero value is ready; any number of goroutines may use one.
 type Prover struct {
 	mu           sync.Mutex
 	preprocessed map[int]*stark.Fixed
@@ -217,10 +219,16 @@ func (pr *Prover) fixed(ctx context.Context, p verifier.Program, key verifier.Ke
 	return pre, pr.program, nil
 }
 
-// Warm commits the preprocessed tables of a size and the circuits that its proofs need to become spans, so that the first
-// of each need not.
-func (pr *Prover) Warm(ctx context.Context, logN int) error {
-	params, err := verifier.Params(verifier.Security100, logN)
+// Warm commits the preprocessed tables of a level's size, the smallest if logN is 0, and the circuits that its proofs need
+// to become spans, so that the first of each need not. security as in Options.
+func (pr *Prover) Warm(ctx context.Context, security, logN int) error {
+	if security == 0 {
+		security = verifier.Security100
+	}
+	if logN == 0 {
+		logN = verifier.PinnedSizes()[0]
+	}
+	params, err := verifier.Params(security, logN)
 	if err != nil {
 		return err
 	}
@@ -230,8 +238,8 @@ func (pr *Prover) Warm(ctx context.Context, logN int) error {
 	if err != nil {
 		return err
 	}
-	for _, form := range verifier.SpanForms(verifier.Security100, logN) {
-		if err := pr.warmCircuit(ctx, verifier.Security100, form); err != nil {
+	for _, form := range verifier.SpanForms(security, logN) {
+		if err := pr.warmCircuit(ctx, security, form); err != nil {
 			return err
 		}
 	}

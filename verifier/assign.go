@@ -24,7 +24,7 @@ var (
 type Assignment struct {
 	Head    *SpanHead
 	Circuit *circuit.Circuit
-	// Violated is the first thing that does not hold of the values: no proof of them will be accepted.
+	// Violated is the first constraint that the values break, nil if none: no proof of broken values is accepted.
 	Violated error
 }
 
@@ -38,8 +38,7 @@ func Circuit(security, form int) (heights []int, root hash.Digest, p stark.Param
 	return c.heights[:], c.root, formParams(security, form)
 }
 
-// AssignWrap is the circuit that holds a run proof and that it is a step of a clock. The proof is decoded, not verified:
-// that is what the circuit does.
+// AssignWrap fills the wrap of a run proof. The proof is decoded, not verified: that is what the circuit does.
 func AssignWrap(proof []byte) (*Assignment, error) {
 	if isSpan(proof) {
 		return nil, fmt.Errorf("it is a span proof already; wrap takes a run proof: %w", ErrKind)
@@ -134,7 +133,7 @@ func (h *SpanHead) child(p *stark.Proof) (*childSpan, error) {
 		Index: uint32(h.form), Path: recursion.ListPath(lists()[h.security], uint32(h.form)), Scalars: h.Scalars, Proof: p}}, nil
 }
 
-// AssignMerge is the circuit that holds two span proofs that meet. They are decoded, not verified.
+// AssignMerge fills the merge of two span proofs. They are decoded, not verified.
 func AssignMerge(left, right []byte) (*Assignment, error) {
 	l, err := decodeChild(left)
 	if err != nil {
@@ -188,7 +187,7 @@ func formOf(level *recursion.Level, form recursion.Form) int {
 	return -1
 }
 
-// AssignShrink is the circuit that holds one span proof, by the parameters of the smallest proofs.
+// AssignShrink fills the shrink of a span proof, which makes the smallest proof. The span is decoded, not verified.
 func AssignShrink(span []byte) (*Assignment, error) {
 	c, err := decodeChild(span)
 	if err != nil {
@@ -202,8 +201,7 @@ func AssignShrink(span []byte) (*Assignment, error) {
 	return finish(b, &head)
 }
 
-// SpanForms lists the circuits that runs of a pinned size take to become one span: the wrap, the merge of two wraps, and that
-// of merged spans.
+// SpanForms lists the circuits of a pinned size's first spans: the wrap, the merge of two wraps, that of two merged spans.
 func SpanForms(security, logN int) (out []int) {
 	level := levels()[security]
 	for i, size := range pinnedSizes {
@@ -221,7 +219,7 @@ func SpanForms(security, logN int) (out []int) {
 	return out
 }
 
-// BlankCircuit describes a circuit with values that mean nothing: what its key is made from.
+// BlankCircuit builds a form's circuit with meaningless values: its key is made from it.
 func BlankCircuit(security, form int) (*circuit.Circuit, error) {
 	level := levels()[security]
 	return level.Blank(level.Forms()[form])

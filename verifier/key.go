@@ -60,7 +60,7 @@ func digestBytes(d hash.Digest) (out [32]byte) {
 	return out
 }
 
-// words reads eight words below p.
+// wordsOf reads eight words below p.
 func wordsOf(b [32]byte) (d hash.Digest, err error) {
 	for i := range d {
 		if d[i], err = field.GetElement(b[4*i:]); err != nil {

@@ -1,11 +1,10 @@
 package verifier
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 
-	"github.com/seed06907907/fatty/verifier/field"
 	"github.com/seed06907907/fatty/verifier/hash"
+	"github.com/seed06907907/fatty/verifier/recursion"
 )
 
 // InputsDigest names what the runs of a span consumed: the root of a Merkle tree over the inputs felts of its runs. Eight
@@ -22,19 +21,10 @@ type Span struct {
 	Inputs InputsDigest
 }
 
-// feltWords are the 16 words of 16 bits of a felt, lowest first.
-func feltWords(f Felt) (out [feltBytes / 2]field.Element) {
-	for i := range out {
-		out[i] = field.New(uint64(binary.BigEndian.Uint16(f[feltBytes-2*(i+1):])))
-	}
-	return out
-}
-
 // RunInputs is the digest of one run's inputs felt.
-func RunInputs(f Felt) InputsDigest {
-	words := feltWords(f)
-	return digestBytes(hash.Leaf(words[:]))
-}
+func RunInputs(f Felt) InputsDigest { return digestBytes(runInputs(f)) }
+
+func runInputs(f Felt) hash.Digest { return recursion.RunInputs(hash.Native{}, recursion.Words(f)) }
 
 // JoinInputs is the digest of two spans that meet. It fails where an argument's words are not below p.
 func JoinInputs(left, right InputsDigest) (InputsDigest, error) {
@@ -53,8 +43,7 @@ func JoinInputs(left, right InputsDigest) (InputsDigest, error) {
 func SpanInputs(runs []Felt) InputsDigest {
 	digests := make([]hash.Digest, len(runs))
 	for i, f := range runs {
-		words := feltWords(f)
-		digests[i] = hash.Leaf(words[:])
+		digests[i] = runInputs(f)
 	}
 	return digestBytes(joinAll(digests))
 }

@@ -43,7 +43,7 @@ type SpanHead struct {
 // levelNumbers are how span proofs name levels; a number is never reused.
 var levelNumbers = map[int]byte{Security100: 1, Security124: 2}
 
-// list is a level's list of verifying keys.
+// lists are the levels' trees of verifying keys, by security.
 var lists = sync.OnceValue(func() map[int][][]hash.Digest {
 	out := map[int][][]hash.Digest{}
 	for security, level := range levels() {

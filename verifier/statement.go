@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/seed06907907/fatty/verifier/recursion"
 )
 
 // Kind says what a proof is of.
@@ -37,7 +39,7 @@ const (
 	// ClockFelts is the length of an output that is the clock ABI.
 	ClockFelts = 5
 	// MaxClock bounds a machine's clock: lengths add up without wrapping, in four words of 16 bits.
-	MaxClock = 1 << 62
+	MaxClock = 1 << recursion.ClockBits
 )
 
 // ErrNotClock is returned for an output that is not the clock ABI.

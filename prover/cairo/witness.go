@@ -8,6 +8,7 @@ import (
 	"github.com/consensys/gnark-crypto/field/koalabear"
 
 	"github.com/seed06907907/fatty/prover/vm"
+	"github.com/seed06907907/fatty/verifier"
 	"github.com/seed06907907/fatty/verifier/cairo"
 )
 
@@ -20,9 +21,6 @@ var (
 	// ErrInternal is wrapped for a contradiction inside this package.
 	ErrInternal = errors.New("the witness contradicts itself, please report this")
 )
-
-// PinnedSizes are the log2 sizes a proof may have. A short run takes the smallest that holds all its tables.
-var PinnedSizes = []int{16, 18, cairo.MaxLogHeight}
 
 // Input is what a proof is made of.
 type Input struct {
@@ -264,12 +262,13 @@ func (in *Input) fill(ctx context.Context, res *vm.Result, segments []segment, m
 	}
 	byteTable(make1(cairo.NameBytes), rg)
 
-	in.LogN = PinnedSizes[0]
+	sizes := verifier.PinnedSizes()
+	in.LogN = sizes[0]
 	for _, c := range cairo.Core().Components {
 		t := tables[c.Name]
 		in.LogHeights = append(in.LogHeights, t.log)
 		in.Main = append(in.Main, t.main)
-		for _, size := range PinnedSizes {
+		for _, size := range sizes {
 			if in.LogN < t.log {
 				in.LogN = size
 			}

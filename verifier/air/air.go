@@ -83,7 +83,7 @@ type Relation struct {
 	Note  string // soundness: who may yield, who may use, why multiplicities cannot wrap p
 }
 
-// NewRelation returns a relation. Set checks that ids are distinct and not 0.
+// NewRelation returns a relation. NewSet checks that ids are distinct, stark.NewLayout that they are not 0.
 func NewRelation(id uint32, name string, width int, note string) *Relation {
 	return &Relation{ID: id, Name: name, Width: width, Note: note}
 }
@@ -149,8 +149,7 @@ type Set struct {
 	Relations  []*Relation // ordered by id, as the components use them
 }
 
-// NewSet checks that components fit together: names and relation ids are distinct, each relation has one width, is
-// somewhere used and somewhere yielded by the components or declared public.
+// NewSet checks that components fit together: their names and the ids of their relations are distinct.
 func NewSet(name string, components ...*Component) (*Set, error) {
 	s := &Set{Name: name, Components: components}
 	names := map[string]bool{}
@@ -384,10 +383,10 @@ func (b *Builder) Use(r *Relation, on Expr, tuple ...Expr) { b.lookup(r, false, 
 // Yield gives a tuple to relation r if on, which must be 0 or 1 in every satisfying row.
 func (b *Builder) Yield(r *Relation, on Expr, tuple ...Expr) { b.lookup(r, true, true, on, tuple) }
 
-// Balance adds a tuple to relation r as often as a preprocessed column says: a count of yields where it is positive, of uses,
-// as p less their number, where it is negative. It is for circuits, whose builder makes one yield and its uses add up.
+// Balance adds a tuple to relation r, times as often: yields where times is positive, uses, as p less their number, where
+// it is negative. It is for circuits, whose package says why they add up.
 func (b *Builder) Balance(r *Relation, times Expr, tuple ...Expr) {
-	b.lookup(r, true, false, times, tuple)
+	b.YieldTimes(r, times, tuple...)
 }
 
 // YieldTimes gives a tuple to relation r as often as an unconstrained multiplicity column says.

@@ -53,8 +53,9 @@ type claimLookup[E any] struct {
 // addressBits bounds addresses.
 const addressBits = 29
 
-// Check holds public data to everything that a Cairo run has whatever the proof says, in any arithmetic; heights are those
-// of Core's components. A proof is only as good as this check. What it does not ask: that values of the output are below P and ids below p: memory's tables hold no other values, and elements of the field are what they are.
+// Check demands what is so of every Cairo run, in any arithmetic; heights are those of Core's components. A proof is only as
+// good as this check. Two things it need not ask: values of the output are below P, as memory's tables hold no others, and
+// ids are field elements, hence below p.
 func (c *Claim[E]) Check(ar Arithmetic[E], heights []stark.Height[E]) {
 	konst := func(v uint64) E { return ar.Const(field.New(v)) }
 	ar.Bits("the first ap is at least 4", ar.Sub(c.InitialAP, konst(4)), addressBits)
@@ -129,7 +130,7 @@ func (c *Claim[E]) Scalars(ar Arithmetic[E]) [][]E {
 }
 
 // lookups lists the public lookups: the first state is yielded, the last one used, and the public cells of memory are read.
-// Addresses that are values of cells are held below 2^29 by the way. A tuple is each's only until it returns.
+// Addresses that are values of cells are held below 2^29 by the way. each must not keep a tuple: its memory is used again.
 func (c *Claim[E]) lookups(ar Arithmetic[E], each func(claimLookup[E])) {
 	zero, one := ar.Const(field.Element{}), ar.Const(field.New(1))
 	buffer := make([]E, 0, 1+Limbs)

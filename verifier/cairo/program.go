@@ -14,8 +14,8 @@ import (
 // ErrProgram is wrapped by every error about a program that the tables cannot prove.
 var ErrProgram = errors.New("the program cannot be proven")
 
-// MaxBytecode bounds a program: its table has at most 2^MaxLogHeight rows.
-const MaxBytecode = 1 << MaxLogHeight
+// maxRows bounds a program: its table has at most 2^MaxLogHeight rows.
+const maxRows = 1 << MaxLogHeight
 
 // programTable says that memory begins with the program: cell 1 + row holds the bytecode's felt. Bytecode and flag are
 // preprocessed, in a tree whose root is in the program's key. The flag is the numerator, never a multiplicity.
@@ -33,8 +33,8 @@ func programTable() *air.Component {
 // ProgramColumns returns the columns of the program table by their names (flag, limb_0 .. limb_10, lowest first) and the
 // log2 of its rows. Felts are big-endian.
 func ProgramColumns(bytecode [][32]byte) (columns map[string]koalabear.Vector, logHeight int, err error) {
-	if len(bytecode) == 0 || len(bytecode) > MaxBytecode {
-		return nil, 0, fmt.Errorf("bytecode of %d felts, want 1 to %d: %w", len(bytecode), MaxBytecode, ErrProgram)
+	if len(bytecode) == 0 || len(bytecode) > maxRows {
+		return nil, 0, fmt.Errorf("bytecode of %d felts, want 1 to %d: %w", len(bytecode), maxRows, ErrProgram)
 	}
 	logHeight = max(air.MinLogHeight, bits.Len(uint(len(bytecode)-1)))
 	columns = map[string]koalabear.Vector{}
@@ -104,8 +104,8 @@ func CheckProgram(bytecode [][32]byte, builtins Builtins) error {
 	if err := builtins.Covered(); err != nil {
 		return err
 	}
-	if len(bytecode) < entryFelts || len(bytecode) > MaxBytecode {
-		return fmt.Errorf("bytecode of %d felts, want %d to %d: %w", len(bytecode), entryFelts, MaxBytecode, ErrProgram)
+	if len(bytecode) < entryFelts || len(bytecode) > maxRows {
+		return fmt.Errorf("bytecode of %d felts, want %d to %d: %w", len(bytecode), entryFelts, maxRows, ErrProgram)
 	}
 	for i, f := range bytecode {
 		if !Canonical(f) {

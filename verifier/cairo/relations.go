@@ -21,7 +21,7 @@ var primeBytes = [FeltBytes]uint8{0: 1, 24: 17, 31: 8}
 var primeLimbs = [Limbs]int64{0: 1, 8: 17, 10: 1 << 11}
 
 // The relations. Every use's numerator is 0 or 1, and CheckHeights bounds their number below p; so a tuple that is used
-// is yielded by some row. A yield's multiplicity is free: a wrong one makes the sums differ, and a tuple that is yielded
+// is yielded by some row. A yield's multiplicity may be free: a wrong one makes the sums differ, and a tuple that is yielded
 // by no row cannot be used whatever the multiplicities are.
 var (
 	Opcodes = air.NewRelation(1, "Opcodes", 3,

@@ -33,15 +33,15 @@ var coreSet = sync.OnceValue(func() *air.Set {
 })
 
 // Core is the component set of programs that use no builtin beyond output, range_check and bitwise. Usually short tables
-// come first and the usually tallest last, because a leaf's sponge state is computed at the largest height absorbed so far.
+// come first and the usually tallest last, because a leaf's chain is computed at the largest height absorbed so far.
 // The set must not be changed.
 func Core() *air.Set { return coreSet() }
 
 // MaxLogHeight bounds a component's log2 height: the largest pinned size.
 const MaxLogHeight = 20
 
-// maxOpcodeUses bounds the number of steps a proof may have: ap grows by at most 2 in a step whose ap is ranged
-// below 2^28 + 2^16, so no chain of states wraps p (air.md, "ap overflow").
+// maxOpcodeUses bounds the steps of a proof, far above what MaxLogHeight allows. No state wraps p anyhow: every step ranges
+// ap' below 2^28 + 2^16.
 const maxOpcodeUses = 1 << 29
 
 // CheckHeights checks log2 heights, one a component of Core, against what the soundness of the tables needs whatever else

@@ -4,7 +4,7 @@ import (
 	"github.com/seed06907907/fatty/verifier/field"
 )
 
-// maxBits is how many bits any number of which is below p.
+// maxBits: all numbers of so many bits are below p.
 const maxBits = 30
 
 // The canonical bits of a base field element: p - 1 = (2^topBits - 1) * 2^lowBits.

@@ -33,10 +33,10 @@ type Block struct{ ref int32 }
 // slots, and 0 is no wire. Addresses of blocks come after those of wires.
 const firstRef = addressScalars + 2
 
-// ledger counts in how many slots a wire stands.
-type ledger struct{ counts []int32 }
+// slotCounts counts in how many slots each wire stands.
+type slotCounts struct{ counts []int32 }
 
-func (l *ledger) use(ref int32) {
+func (l *slotCounts) use(ref int32) {
 	if ref != 0 {
 		l.counts[ref]++
 	}
@@ -90,7 +90,7 @@ type Builder struct {
 	values []field.Ext   // by ref of wires
 	blocks []hash.Digest // by ref of blocks
 
-	wireUses, blockUses ledger
+	wireUses, blockUses slotCounts
 
 	gates    []gate
 	shared   map[gateKey]int32
@@ -133,7 +133,7 @@ func NewBuilder() *Builder {
 // Err returns an error that wraps ErrUnsatisfied if some value does not satisfy the circuit, with the label of the first.
 func (b *Builder) Err() error { return b.violated }
 
-// Fail notes an error for which there is no circuit. Finish returns the first one.
+// Fail notes that there is no such circuit; Finish returns the first error.
 func (b *Builder) Fail(err error) {
 	if b.failed == nil {
 		b.failed = err
@@ -244,7 +244,7 @@ func (b *Builder) Equal(label string, x, y Wire) {
 	}
 }
 
-// zero demands that a form is 0: that the form plus one of its wires is that wire.
+// zero demands that a form f is 0, by a gate f + w = w for one of its wires w.
 func (b *Builder) zero(f form) {
 	w := f.a
 	if w == 0 {
@@ -313,7 +313,7 @@ func (b *Builder) SetScalar(side Side, beta field.Ext) {
 	}
 }
 
-// PublicScalar is the wire of a side's scalar, from the public data, with its value, which is SetScalar's. Once a side.
+// PublicScalar is the wire of a side's public scalar; it sets the value, as SetScalar does. Once a side.
 func (b *Builder) PublicScalar(side Side, beta field.Ext) Wire {
 	if side <= SideNone || side > SideB || b.isPublic[side] {
 		b.fail("side %d has no public scalar, or has it twice", side)

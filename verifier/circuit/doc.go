@@ -9,7 +9,7 @@
 //	b.Equal("x is a root of 3", b.Mul(x, x), b.Const(three))
 //	b.EqualBlocks("the statement", b.PublicBlock(statement), b.Pack([]circuit.Wire{x})[0])
 //	c, err := b.Finish(circuit.Heights{})
-//	pre, err := prover.CommitPreprocessed(ctx, circuit.Set(), params, c.Tables)
+//	pre, err := proverstark.CommitPreprocessed(ctx, circuit.Set(), params, c.Tables)
 //	inst := &stark.Instance{Set: circuit.Set(), LogHeights: c.LogHeights, Ext: c.Public.Ext(), PublicSum: c.Public.Sum,
 //		PublicDigests: []hash.Digest{c.Public.Statement}, PublicExt: []field.Ext{c.Public.A, c.Public.B}, ...}
 //
@@ -64,19 +64,18 @@
 // # Horner's sums
 //
 // out = in s^8 + sum over j of s^(7-j) R_j on the rows of a leaf with a side, whose scalar s is a public scalar of the proof
-// (air.ExtParam), and out = 0 on all other rows. The first state of a chain is a constant with sum 0. That the scalar of the
-// description is the one at address 2 or 3 is the public data's word for it: a verifier must take both, and the transcript's
-// PublicExt, from one place, and a circuit must equal that wire with the scalar that it means.
+// (air.ExtParam), and out = 0 on all other rows. The first state of a chain is a constant with sum 0. Nothing in the
+// tables ties this scalar to address 2 or 3: a verifier must take both, and PublicExt, from one value, and a circuit must
+// demand that the wire at that address equals the scalar it means.
 //
 // The last block of a leaf may hold, behind its last cell, words that an honest leaf has as zeros. Leaf does not say that they
-// are zero: they are further columns of the prover's with powers of their own in the sum. Who sums must leave these powers
-// to them, as package stark does, whose exponents count whole blocks: then a prover that puts something there proves that
-// columns more have low degree and are zero at the out-of-domain point, which nothing else speaks of. LeafExts, which has no
-// sum, says that they are zero.
+// are zero. A sum must give them powers of their own, as package stark does by counting whole blocks: then they are further
+// columns, shown to have low degree and to vanish at the out-of-domain point, which no constraint reads. LeafExts, which has
+// no sum, says that they are zero.
 //
 // # What a caller must bring
 //
-// A circuit's structure must follow from constants alone: a Builder gets values too, and whoever lets a value decide which
-// calls are made has many circuits. The root of the preprocessed columns must be the verifier's own or come from a list that
+// A circuit's structure must follow from constants alone: a Builder gets values too, and a call that depends on one makes
+// another circuit. The root of the preprocessed columns must be the verifier's own or come from a list that
 // it knows.
 package circuit

@@ -75,7 +75,7 @@ func (f *form) flip() {
 	f.q[1], f.q[2] = f.q[2], f.q[1]
 }
 
-// clean takes out wires that do not count, and has a single product in a.
+// clean drops wires without weight and moves a single product to a.
 func (f *form) clean() {
 	if f.a != 0 && f.a == f.c {
 		f.q[0].Add(&f.q[0], &f.q[5])
@@ -98,7 +98,7 @@ func (f *form) clean() {
 	}
 }
 
-// sort brings equal forms to one: wires by number where the order does not matter, a square's linear part in a.
+// sort makes equal forms identical: wires by number where the order does not matter, a square's linear part in a.
 func (f *form) sort() {
 	if !f.product() {
 		g := form{q: [coefficients]field.Element{4: f.q[4]}}

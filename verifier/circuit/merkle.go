@@ -55,7 +55,7 @@ func (b *Builder) EqualBlocks(label string, x, y Block) {
 	}
 }
 
-// copyBlock makes two blocks equal, by a row without an index. A false circuit's row holds the first one's value.
+// copyBlock makes two blocks equal, by a row without an index. If they differ, the row holds x's value.
 func (b *Builder) copyBlock(x, y int32) {
 	b.addOpening(openingRow{state: x, node: y, d: b.blocks[x]})
 }
@@ -149,7 +149,7 @@ func (b *Builder) Compress(l, r Block) Block {
 	return Block{b.addHash(row)}
 }
 
-// addHash appends a step and returns what it makes. in and out of a side's step are the caller's.
+// addHash appends a step and returns its output. A side's in and out are set by the caller.
 func (b *Builder) addHash(row hashRow) int32 {
 	row.o = b.newBlock(hash.Compress(row.left, row.right))
 	b.blockUses.use(row.l)
@@ -179,7 +179,7 @@ func (b *Builder) Leaf(side Side, cells []field.Element, at []int) (Leaf, []Wire
 	return l, out
 }
 
-// leaf also returns the row that holds the last six-cell groups, if the last block is exposed.
+// leaf also returns, for each group of three blocks, 1 + its row of table pack, or 0 if it has none.
 func (b *Builder) leaf(side Side, cells []field.Element, at []int) (Leaf, []Wire, []int) {
 	out := make([]Wire, len(at))
 	if side < SideNone || side > SideB || side != SideNone && !b.hasScalar[side-1] || len(cells) == 0 {

@@ -12,8 +12,8 @@ import (
 
 // The rounds of the permutation behind hash.Compress.
 const (
-	fullRounds    = 6
-	partialRounds = 21
+	fullRounds    = hash.FullRounds
+	partialRounds = hash.PartialRounds
 	rounds        = fullRounds + partialRounds
 	sboxes        = fullRounds*hash.Width + partialRounds
 )
@@ -30,8 +30,8 @@ type linear[T any] interface {
 	Plus(int64) T
 }
 
-// external multiplies by circ(2 M4, M4, M4, M4). M4 is applied last, to each four plus the sum of all four fours, and for
-// the last n fours only. The addition chain for M4 is Plonky3's, as in gnark-crypto.
+// external multiplies by circ(2 M4, M4, M4, M4) and returns the last n fours: M4 times the four plus the sum of all. The
+// addition chain for M4 is Plonky3's, as in gnark-crypto.
 func external[T linear[T]](x []T, n int) []T {
 	var sums [4]T
 	for j := range sums {
@@ -51,7 +51,7 @@ func external[T linear[T]](x []T, n int) []T {
 	return out
 }
 
-// half and its powers as integers mod p.
+// inverseOf2 is 2^-k mod p, as an integer.
 func inverseOf2(k int) int64 {
 	e := field.New(1 << k)
 	e.Inverse(&e)

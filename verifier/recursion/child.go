@@ -18,15 +18,15 @@ type child struct {
 	params stark.Params
 	widths [stark.Trees]int
 	twins  [stark.Trees]int // lowest levels at which the proof leaves siblings out
-	proof  *stark.Proof     // of the right lengths; false or all zero for all that the circuit's form cares
+	proof  *stark.Proof     // lengths are right; the values may be false or zero
 
 	places []uint32 // distinct, ascending
 	scalar bool
-	// numbers[q] are the places of query q in the trees of leaves and of each FRI layer, as wires, by how many bits are cut off.
+	// numbers[q][a] is the place of query q without its lowest a bits, as a wire.
 	numbers []map[int]wire
 }
 
-// treesPerChild is how many trees a proof may have: five, and a FRI layer for each fold.
+// treesPerChild bounds a proof's trees: five, a FRI layer for each fold and, last, the list of keys.
 const treesPerChild = 16
 
 func newChild(w wires, number int, side circuit.Side, l *stark.Layout, proof *stark.Proof) *child {
@@ -107,7 +107,7 @@ func (c *child) placeOf(q int, p stark.Place[wire], a int) wire {
 	for len(c.numbers) <= q {
 		c.numbers = append(c.numbers, nil)
 	}
-	if c.numbers[q] == nil { // with all bits, as the leaves are opened first: each from the one above
+	if c.numbers[q] == nil { // once, top down: leaves are opened first and need all bits
 		folds := c.params.Folds()
 		cut := 0
 		for _, f := range folds {

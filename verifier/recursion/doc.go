@@ -6,7 +6,7 @@
 // keys. Package verifier holds the constants, the format of span proofs, and what turns proofs into values (assign.go there).
 //
 //	b := circuit.NewBuilder()
-//	recursion.Merge(b, shape, shape, left, right)     // *Span: two proofs, their statements, where their keys are listed
+//	recursion.Merge(b, params, params, left, right)   // *Span: two proofs, their statements, where their keys are listed
 //	if err := b.Err(); err != nil { ... }             // what does not hold: no proof of these values is accepted
 //	c, err := b.Finish(heights)
 //	public := c.Public                                // the digest of the joined statement, and two scalars
@@ -24,14 +24,14 @@
 //
 // # What holds them together
 //
-// Which circuits may stand below a merge is a list of keys whose root is in every statement. No circuit knows it: a wrap takes
+// The circuits that may stand below a merge are listed by key; the list's root is in every statement. No circuit knows it: a wrap takes
 // it, a merge demands one of both halves, and who verifies natively compares it with its own. A key is the hash of
 // parameters, heights and root of preprocessed columns. Shrinks are not in the list.
 //
 // The weight of a checked proof's openings is a public scalar of the circuit (circuit.Side): the circuit says that it is the
 // one that its transcript drew, and the next verifier, that it is the one in the proof's transcript, coefficients and public
-// data. Words of felts are ranged in a wrap, where they are an output's; later only clocks are, where they are compared. That
-// each merge itself shows both halves to have t0 < t1 is what ends an extractor's way down.
+// data. Words of felts are ranged in a wrap, where they are an output's; later only clocks are, where they are compared. Each
+// merge shows t0 < t1 of both halves: so an extractor's way down ends.
 //
 // docs/proof-system.md has the argument in full: what an accepted span implies, and where every public value is bound.
 package recursion

@@ -13,7 +13,7 @@ import (
 // Shape is the size and parameters of a span proof that may be merged.
 type Shape int
 
-// The shapes. Merged spans have the small one, and so have wrapped short runs; wrapped long runs have the wide one.
+// The shapes: merged spans and wrapped short runs are narrow, wrapped long runs wide.
 const (
 	Narrow Shape = iota
 	Wide
@@ -49,7 +49,7 @@ func (f Form) String() string {
 	return "shrink " + names[f.Left]
 }
 
-// Level is all that the circuits of one level of security are made for.
+// Level has the parameters of all circuits of one level of security.
 type Level struct {
 	Runs   []RunForm
 	Shapes [Shapes]stark.Params
@@ -111,7 +111,7 @@ func ListPath(levels [][]hash.Digest, index uint32) (out []hash.Digest) {
 	return out
 }
 
-// Blank describes a form's circuit with values that mean nothing: what its key is made from.
+// Blank builds a form's circuit with meaningless values: its key is made from it.
 func (l *Level) Blank(f Form) (*circuit.Circuit, error) {
 	b := circuit.NewBuilder()
 	switch f.Kind {

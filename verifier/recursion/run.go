@@ -70,8 +70,8 @@ func (w wires) blocks(f felt) [2]block {
 	return [2]block{w.blockOf(f.words[:hash.Rate]), w.blockOf(f.words[hash.Rate:])}
 }
 
-// Wrap describes the circuit that a run of a form holds and is a step of a machine's clock, on a builder whose values are
-// the run's. keyRoot is the root of the list of verifying keys, which the circuit passes on.
+// Wrap builds the circuit that says: a run proof of a form holds, and is a step of a machine's clock. The builder's values
+// are the run's. keyRoot is the root of the list of verifying keys, which the circuit passes on.
 func Wrap(b *circuit.Builder, form *RunForm, run *Run, keyRoot hash.Digest) {
 	w := wires{b}
 	n := form.Params.LogN
@@ -147,7 +147,7 @@ func (w wires) clocks(t0, t1 felt) {
 		w.Equal("the first clock is below 2^64", t0.words[i], zero)
 		w.Equal("the last clock is below 2^64", t1.words[i], zero)
 	}
-	w.Equal("the last clock is below 2^62", stark.Number[wire](w, t1.top[clockBits-16*(clockWords-1):]), zero)
+	w.Equal("the last clock is below 2^62", stark.Number[wire](w, t1.top[ClockBits-16*(clockWords-1):]), zero)
 	w.later("the clock goes on", t0.words[:clockWords], t1.words[:clockWords])
 }
 

@@ -22,13 +22,13 @@ type Span struct {
 	Proof   *stark.Proof
 }
 
-// half is a span as wires, checked but for how it fits another.
+// half is a checked span as wires; how two fit is Merge's to check.
 type half struct {
 	Statement[block]
 	t0, t1 []wire // words of the clocks
 }
 
-// verifySpan describes that a span proof of a shape holds and that its circuit is in the list.
+// verifySpan demands that a span proof of a shape holds and that its circuit is in the list.
 func (w wires) verifySpan(number int, side circuit.Side, p stark.Params, s *Span) half {
 	var h half
 	n := p.LogN
@@ -37,7 +37,7 @@ func (w wires) verifySpan(number int, side circuit.Side, p stark.Params, s *Span
 	h.Statement = Statement[block]{KeyRoot: w.AdviceBlock(st.KeyRoot), Program: w.AdviceBlock(st.Program), T0: w.blockOf(h.t0),
 		T1: w.blockOf(h.t1), S0: w.adviceBlocks(st.S0), S1: w.adviceBlocks(st.S1), Inputs: w.AdviceBlock(st.Inputs),
 		Life: w.adviceBlocks(st.Life), Anchor: w.adviceBlocks(st.Anchor)}
-	// A length of at least 1 at each step down the tree of merges is what ends an extractor's way.
+	// Each child is at least 1 long, hence shorter than its parent: an extractor's way down ends.
 	w.later("a span's clock goes on", h.t0, h.t1)
 
 	set := circuit.Set()
@@ -111,7 +111,7 @@ func (w wires) agree(x, y [2]block) (out [2]block) {
 	return [2]block{blocks[0], blocks[1]}
 }
 
-// Merge describes the circuit that two span proofs, of these parameters, hold and meet. The left one's clock ends where the
+// Merge builds the circuit that says: two span proofs, of these parameters, hold and meet. The left one's clock ends where the
 // right one's begins, in the same state of the same program.
 func Merge(b *circuit.Builder, left, right stark.Params, l, r *Span) {
 	w := wires{b}
@@ -126,7 +126,7 @@ func Merge(b *circuit.Builder, left, right stark.Params, l, r *Span) {
 		Inputs: w.Compress(x.Inputs, y.Inputs), Life: w.agree(x.Life, y.Life), Anchor: w.agree(x.Anchor, y.Anchor)}))
 }
 
-// Shrink describes the circuit that one span proof holds: the same statement, by parameters of its own.
+// Shrink builds the circuit that says: one span proof, of these parameters, holds. The statement is the same.
 func Shrink(b *circuit.Builder, p stark.Params, s *Span) {
 	w := wires{b}
 	h := w.verifySpan(0, circuit.SideA, p, s)

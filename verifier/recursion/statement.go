@@ -84,8 +84,8 @@ func Clock(t uint64) (d hash.Digest) {
 	return d
 }
 
-// clockWords is the number of words of a clock, clockBits the bits that it may have.
+// clockWords is the number of words of a clock, ClockBits how many bits it may have.
 const (
 	clockWords = 4
-	clockBits  = 62
+	ClockBits  = 62
 )

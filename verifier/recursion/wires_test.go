@@ -227,7 +227,7 @@ func TestClocksOfOutputs(t *testing.T) {
 	for bit := range 64 {
 		var t1 [32]byte
 		t1[31-bit/8] = 1 << (bit % 8)
-		if what, ok := said([32]byte{}, t1); ok != (bit < clockBits) || !ok && !strings.HasPrefix(what, "the last clock is below 2^62") {
+		if what, ok := said([32]byte{}, t1); ok != (bit < ClockBits) || !ok && !strings.HasPrefix(what, "the last clock is below 2^62") {
 			t.Errorf("t1 of 2^%d: %t, %s", bit, ok, what)
 		}
 		if _, ok := said(t1, t1); ok {

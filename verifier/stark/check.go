@@ -78,9 +78,9 @@ func columnsOf(set *air.Set, n int) *columns {
 	return c
 }
 
-// Check is the verifier: it holds a prover's messages and openings to the subject. Every length must be the one that the
-// set and parameters give; heights, scalars and public data must be checked by the caller. What does not hold, the
-// arithmetic remembers. stage, if not nil, is called between the parts, and ends the check by returning false.
+// Check is the verifier: it checks a prover's messages and openings against the subject. Every length must be the one that
+// the set and parameters give; heights, scalars and public data must be checked by the caller. The arithmetic keeps what
+// fails. stage, if not nil, is called between the parts, and ends the check by returning false.
 func Check[E, D any](ar Arithmetic[E, D], s *Subject[E, D], m *Messages[E, D], o Opener[E, D], stage func() bool) {
 	c := columnsOf(s.Set, s.Params.LogN)
 	ch := NewChallenges[E, D](ar, s)

@@ -5,7 +5,7 @@
 // any Arithmetic and Opener of trees; Native, the arithmetic of values themselves, and Verify, which is Check over it. Package
 // recursion has the arithmetic of wires.
 //
-//	inst := &stark.Instance{Set: set, Params: stark.Proven100(16), LogHeights: heights, ...}
+//	inst := &stark.Instance{Set: set, Params: params, LogHeights: heights, ...}
 //	proof, err := stark.DecodeProof(bytes, inst)
 //	if err == nil {
 //		err = stark.Verify(inst, proof)
@@ -62,7 +62,7 @@
 // # What a caller must bring
 //
 // Verify trusts its Instance. The preprocessed root must be the caller's own constant for the set and Params, the program
-// root must come from the program's key, Params from the caller's configuration, never from the proof, and
-// Public, PublicDigests and PublicExt must together hold every word of the statement. A root alone does not say how high its columns are: where components of any
-// height read a preprocessed table or a program, what names the root must name their heights.
+// root must come from the program's key, Params from the caller's configuration, never from the proof, and Public,
+// PublicDigests and PublicExt must together hold every word of the statement. A root alone does not say how high its columns
+// are: where components of any height read a preprocessed table or a program, what names the root must name their heights.
 package stark

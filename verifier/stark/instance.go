@@ -39,7 +39,7 @@ type Instance struct {
 // PublicLookups bounds the number of fractions in Instance.PublicSum. It enters the bound on uses of a relation.
 const PublicLookups = 1 << 20
 
-// MaxPublicWords bounds Instance.Public: the transcript's length word counts to 2^31.
+// MaxPublicWords bounds Instance.Public; the transcript's two length words hold more.
 const MaxPublicWords = 1 << 24
 
 // ErrInstance is wrapped by every error about an instance that fits no proof.

@@ -4,15 +4,15 @@
 // Its parts: Witness, the wires and blocks of a circuit by their addresses; Witness.Targets, those that a prover chooses;
 // Witness.Lie, which changes some and computes anew what follows, as a prover would who does not want to be found out.
 //
-//	w, err := cheat.New(c)
+//	w := cheat.New(c)
 //	for _, target := range w.Targets() {
 //		lie := w.Lie(map[int32]cheat.Words{target: other})
 //		// lie.Found is nil if nothing finds it, lie.Changed how much else follows from it
 //	}
 //
-// A lie is carried on as far as rows say what they make: gates, hashes, rows that copy. Where a row holds a value against one
-// that nobody computes, as that of an inverse or of bits, that one is solved for. The public data follow, too: a prover
-// publishes what comes out. A lie is found by a row that does not hold, or where a leaf or root is none of those that stand
+// A lie is carried on as far as rows say what they make: gates, hashes, rows that copy. Where a row compares a value
+// with one that nobody computes, such as an inverse or bits, the latter is solved for. The public data follow, too: a
+// prover publishes what comes out. A lie is found by a row that does not hold, or where a leaf or root is none of those that stand
 // in its tree: who changes a leaf and keeps the root has found a collision.
 //
 // The structure comes from preprocessed columns alone, so that nothing is taken on trust of what a circuit.Builder meant.

@@ -192,7 +192,7 @@ func (w *Witness) hashed(r *row) (out Words) {
 	return out
 }
 
-// packed are the words of a row: those that it is read from come last.
+// packed are a row's words; the slots it is read from are written last, and win.
 func (w *Witness) packed(r *row) [packWords]field.Element {
 	words := *r.words
 	put := func(first, last int) {
