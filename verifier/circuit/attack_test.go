@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/seed06907907/fatty/verifier/air"
 	"github.com/seed06907907/fatty/verifier/field"
 	"github.com/seed06907907/fatty/verifier/hash"
@@ -445,4 +447,53 @@ func TestNoCircuit(t *testing.T) {
 	if err != nil || !slices.Equal(c.LogHeights, []int{5, 6, 7, 8, 9}) || oracle(c) != nil {
 		t.Errorf("an empty circuit: %v", err)
 	}
+}
+
+// TestFalseEqualitiesAreInTheColumns demands that two random expressions are equal, and nothing else. Where they are not, the
+// columns must say so as the builder does: that one notes a violation from the values, whatever gates it makes.
+func TestFalseEqualitiesAreInTheColumns(t *testing.T) {
+	agree := func(t interface{ Fatal(...any) }, b *Builder) {
+		said := b.Err()
+		c, err := b.Finish(Heights{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if held := oracle(c); (said == nil) != (held == nil) {
+			t.Fatal("the builder says", said, "and the columns", held)
+		}
+	}
+	// What is left of these differences is a wire in the last place of its gate.
+	for _, f := range []func(b *Builder, u, v Wire) (Wire, Wire){
+		func(b *Builder, u, v Wire) (Wire, Wire) { return b.Add(b.Add(u, u), b.Add(v, v)), b.Add(u, u) },
+		func(b *Builder, u, v Wire) (Wire, Wire) { return b.Add(b.Mul(u, v), v), b.Mul(u, v) },
+	} {
+		b := NewBuilder()
+		x, y := f(b, b.Advice(base(5)), b.Advice(base(7)))
+		b.Equal("they are equal", x, y)
+		agree(t, b)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 9))
+		b := NewBuilder()
+		ws := []Wire{{}, b.Const(one)}
+		for range rapid.IntRange(1, 4).Draw(t, "wires") {
+			ws = append(ws, b.Advice(randomExt(r)))
+		}
+		pick := func() Wire { return ws[r.IntN(len(ws))] }
+		for range rapid.IntRange(1, 10).Draw(t, "operations") {
+			x, y := pick(), pick()
+			switch r.IntN(4) {
+			case 0:
+				ws = append(ws, b.Add(x, y))
+			case 1:
+				ws = append(ws, b.Sub(x, y))
+			case 2:
+				ws = append(ws, b.Mul(x, y))
+			default:
+				ws = append(ws, b.Mul(b.Const(field.New(r.Uint64N(4))), x))
+			}
+		}
+		b.Equal("they are equal", pick(), pick())
+		agree(t, b)
+	})
 }

@@ -1,6 +1,7 @@
 package circuit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -246,10 +247,7 @@ func (b *Builder) Equal(label string, x, y Wire) {
 
 // zero demands that a form f is 0, by a gate f + w = w for one of its wires w.
 func (b *Builder) zero(f form) {
-	w := f.a
-	if w == 0 {
-		w = f.b
-	}
+	w := cmp.Or(f.a, f.b, f.c)
 	if w == 0 {
 		if f.q[4].IsZero() {
 			return
