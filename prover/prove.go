@@ -81,7 +81,7 @@ type Prover struct {
 	program      *stark.Fixed
 	programKey   verifier.Key
 	programSize  int
-	circuits     map[circuitID]*stark.Fixed
+	circuits     map[verifier.CircuitID]*stark.Fixed
 }
 
 // Prove is Prover.Prove for a single proof.
@@ -238,8 +238,8 @@ func (pr *Prover) Warm(ctx context.Context, security, logN int) error {
 	if err != nil {
 		return err
 	}
-	for _, form := range verifier.SpanForms(security, logN) {
-		if err := pr.warmCircuit(ctx, security, form); err != nil {
+	for _, id := range verifier.SpanCircuits(security, logN) {
+		if err := pr.warmCircuit(ctx, id); err != nil {
 			return err
 		}
 	}

@@ -91,24 +91,19 @@ func (pr *Prover) ProveCircuit(ctx context.Context, a *verifier.Assignment) ([]b
 	return a.Head.Encode(inst, proof)
 }
 
-// circuitID names a circuit.
-type circuitID struct{ security, form int }
-
 // circuit returns the committed preprocessed columns of an assignment's circuit, checked against its verifying key. They are
 // kept for the next proof.
 func (pr *Prover) circuit(ctx context.Context, a *verifier.Assignment) (*stark.Fixed, error) {
-	security, form := a.Form()
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
-	return pr.circuitKey(ctx, security, form, a.Circuit)
+	return pr.circuitKey(ctx, a.ID(), a.Circuit)
 }
 
-func (pr *Prover) circuitKey(ctx context.Context, security, form int, c *circuit.Circuit) (*stark.Fixed, error) {
-	id := circuitID{security, form}
+func (pr *Prover) circuitKey(ctx context.Context, id verifier.CircuitID, c *circuit.Circuit) (*stark.Fixed, error) {
 	if key := pr.circuits[id]; key != nil {
 		return key, nil
 	}
-	_, root, p := verifier.Circuit(security, form)
+	_, root, p := verifier.Circuit(id)
 	key, err := stark.CommitPreprocessed(ctx, circuit.Set(), p, c.Tables)
 	if err != nil {
 		return nil, err
@@ -117,23 +112,23 @@ func (pr *Prover) circuitKey(ctx context.Context, security, form int, c *circuit
 		return nil, fmt.Errorf("the circuit that was built is not the one of its verifying key, please report this")
 	}
 	if pr.circuits == nil {
-		pr.circuits = map[circuitID]*stark.Fixed{}
+		pr.circuits = map[verifier.CircuitID]*stark.Fixed{}
 	}
 	pr.circuits[id] = key
 	return key, nil
 }
 
 // warmCircuit builds a circuit's key if it is not at hand.
-func (pr *Prover) warmCircuit(ctx context.Context, security, form int) error {
+func (pr *Prover) warmCircuit(ctx context.Context, id verifier.CircuitID) error {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
-	if pr.circuits[circuitID{security, form}] != nil {
+	if pr.circuits[id] != nil {
 		return nil
 	}
-	c, err := verifier.BlankCircuit(security, form)
+	c, err := verifier.BlankCircuit(id)
 	if err != nil {
 		return err
 	}
-	_, err = pr.circuitKey(ctx, security, form, c)
+	_, err = pr.circuitKey(ctx, id, c)
 	return err
 }

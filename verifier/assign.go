@@ -20,6 +20,9 @@ var (
 	ErrShrunk  = errors.New("a shrunk span proof is the last: only what it was made from can be merged or shrunk")
 )
 
+// CircuitID names a circuit by its level of security and its place among those of that level.
+type CircuitID struct{ Security, Form int }
+
 // Assignment is a circuit with the values of the proofs that it verifies, and the head of the proof that is to be made.
 type Assignment struct {
 	Head    *SpanHead
@@ -28,14 +31,14 @@ type Assignment struct {
 	Violated error
 }
 
-// Form is the circuit's place among those of its level, whose security Level is.
-func (a *Assignment) Form() (security, form int) { return a.Head.security, a.Head.form }
+// ID names the assignment's circuit.
+func (a *Assignment) ID() CircuitID { return CircuitID{a.Head.security, a.Head.form} }
 
 // Circuit returns what a verifier knows of a circuit: the heights of its tables, the root of its preprocessed columns, and the
 // parameters of its proofs.
-func Circuit(security, form int) (heights []int, root hash.Digest, p stark.Params) {
-	c := &circuits[security][form]
-	return c.heights[:], c.root, formParams(security, form)
+func Circuit(id CircuitID) (heights []int, root hash.Digest, p stark.Params) {
+	c := &circuits[id.Security][id.Form]
+	return c.heights[:], c.root, formParams(id.Security, id.Form)
 }
 
 // AssignWrap fills the wrap of a run proof. The proof is decoded, not verified: that is what the circuit does.
@@ -47,13 +50,9 @@ func AssignWrap(proof []byte) (*Assignment, error) {
 	if err != nil {
 		return nil, err
 	}
-	inst, err := h.Instance()
+	_, p, err := decodeBody(h, tail)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, ErrInvalid)
-	}
-	p, err := stark.DecodeProof(tail, inst)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, ErrFormat)
+		return nil, err
 	}
 	s := Statement{Kind: KindRun}
 	for _, c := range h.Public.Output {
@@ -108,13 +107,9 @@ func decodeChild(proof []byte) (*childSpan, error) {
 	if err != nil {
 		return nil, err
 	}
-	inst, err := h.Instance()
+	_, p, err := decodeBody(h, tail)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, ErrInvalid)
-	}
-	p, err := stark.DecodeProof(tail, inst)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, ErrFormat)
+		return nil, err
 	}
 	return h.child(p)
 }
@@ -201,26 +196,26 @@ func AssignShrink(span []byte) (*Assignment, error) {
 	return finish(b, &head)
 }
 
-// SpanForms lists the circuits of a pinned size's first spans: the wrap, the merge of two wraps, that of two merged spans.
-func SpanForms(security, logN int) (out []int) {
+// SpanCircuits lists the circuits of a pinned size's first spans: the wrap, the merge of two wraps, that of two merged spans.
+func SpanCircuits(security, logN int) (out []CircuitID) {
 	level := levels()[security]
 	for i, size := range pinnedSizes {
 		if size.n != logN {
 			continue
 		}
 		shape, _ := shapeOf(security, i)
-		out = append(out, i)
+		out = append(out, CircuitID{security, i})
 		for _, m := range []recursion.Form{{Kind: recursion.KindMerge, Left: shape, Right: shape}, {Kind: recursion.KindMerge}} {
-			if form := formOf(level, m); !slices.Contains(out, form) {
-				out = append(out, form)
+			if id := (CircuitID{security, formOf(level, m)}); !slices.Contains(out, id) {
+				out = append(out, id)
 			}
 		}
 	}
 	return out
 }
 
-// BlankCircuit builds a form's circuit with meaningless values: its key is made from it.
-func BlankCircuit(security, form int) (*circuit.Circuit, error) {
-	level := levels()[security]
-	return level.Blank(level.Forms()[form])
+// BlankCircuit builds a circuit with meaningless values: its key is made from it.
+func BlankCircuit(id CircuitID) (*circuit.Circuit, error) {
+	level := levels()[id.Security]
+	return level.Blank(level.Forms()[id.Form])
 }

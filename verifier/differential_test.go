@@ -46,11 +46,7 @@ func goldenRun(t testing.TB) runCase {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inst, err := h.Instance()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := stark.DecodeProof(tail, inst)
+	_, p, err := decodeBody(h, tail)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +353,7 @@ func goldenSpan(t testing.TB, name string) spanCase {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, p, err := h.check(tail)
+	_, p, err := decodeBody(h, tail)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -504,7 +500,7 @@ func TestLivesThatDiffer(t *testing.T) {
 func TestFormsDoNotDependOnValues(t *testing.T) {
 	same := func(what string, form int, built *circuit.Circuit) {
 		t.Helper()
-		c, err := BlankCircuit(Security100, form)
+		c, err := BlankCircuit(CircuitID{Security100, form})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/seed06907907/fatty/verifier/circuit"
 	"github.com/seed06907907/fatty/verifier/internal/cheat"
-	"github.com/seed06907907/fatty/verifier/stark"
 )
 
 // MergeAll is AssignMerge without a look at whether the spans meet.
@@ -28,11 +27,7 @@ func WrapAll(run []byte) (*Assignment, error) {
 	if err != nil {
 		return nil, err
 	}
-	inst, err := h.Instance()
-	if err != nil {
-		return nil, err
-	}
-	p, err := stark.DecodeProof(tail, inst)
+	_, p, err := decodeBody(h, tail)
 	if err != nil {
 		return nil, err
 	}

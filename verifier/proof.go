@@ -220,6 +220,21 @@ func decodeHead(b []byte, accept Accept) (*Head, []byte, error) {
 	return h, r[n:], nil
 }
 
+// decodeBody reads the STARK behind a head, and returns what it is to be checked against.
+func decodeBody(head interface {
+	Instance() (*stark.Instance, error)
+}, tail []byte) (*stark.Instance, *stark.Proof, error) {
+	inst, err := head.Instance()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", err, ErrInvalid)
+	}
+	p, err := stark.DecodeProof(tail, inst)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", err, ErrFormat)
+	}
+	return inst, p, nil
+}
+
 // Verify checks a run or span proof and returns what it says. It is a pure function of the bytes, of accept, and of constants of
 // this package; it takes tens of milliseconds and memory in proportion to the bytes.
 func Verify(proof []byte, accept Accept) (Statement, error) {
@@ -237,13 +252,9 @@ func Verify(proof []byte, accept Accept) (Statement, error) {
 	if err != nil {
 		return Statement{}, err
 	}
-	inst, err := h.Instance()
+	inst, p, err := decodeBody(h, tail)
 	if err != nil {
-		return Statement{}, fmt.Errorf("%w: %w", err, ErrInvalid)
-	}
-	p, err := stark.DecodeProof(tail, inst)
-	if err != nil {
-		return Statement{}, fmt.Errorf("%w: %w", err, ErrFormat)
+		return Statement{}, err
 	}
 	if err := stark.Verify(inst, p); err != nil {
 		return Statement{}, fmt.Errorf("%w: %w", err, ErrInvalid)

@@ -29,7 +29,7 @@ func TestNoValueOfAnyCircuitIsFree(t *testing.T) {
 			if err != nil || a.Violated != nil {
 				t.Fatal(err, a.Violated)
 			}
-			_, form := a.Form()
+			form := a.ID().Form
 			if name := verifier.Recursion(security).Forms()[form].String(); !seen[form] {
 				seen[form] = true
 				if form < len(verifier.PinnedSizes()) {

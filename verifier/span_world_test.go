@@ -99,7 +99,7 @@ func TestSpansOfDifferentRuns(t *testing.T) {
 	pr := new(prover.Prover)
 	counter := machine(t, "counter")
 	life, anchor := [32]byte{1, 2}, [32]byte{31: 9}
-	blank, err := verifier.BlankCircuit(verifier.Security100, 0)
+	blank, err := verifier.BlankCircuit(verifier.CircuitID{Security: verifier.Security100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +295,7 @@ func TestWrapTakesAllBuiltinsAtOnce(t *testing.T) {
 	if s := a.Head.Span; s.T0 != 4 || s.T1 != 9 || s.S1[31] != 200 {
 		t.Errorf("%+v", s)
 	}
-	blank, err := verifier.BlankCircuit(a.Form())
+	blank, err := verifier.BlankCircuit(a.ID())
 	if err != nil {
 		t.Fatal(err)
 	}

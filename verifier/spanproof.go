@@ -197,28 +197,16 @@ func verifySpan(proof []byte, accept Accept) (Statement, error) {
 	if err != nil {
 		return Statement{}, err
 	}
-	if _, _, err := h.check(tail); err != nil {
+	inst, p, err := decodeBody(h, tail)
+	if err != nil {
 		return Statement{}, err
+	}
+	if err := stark.Verify(inst, p); err != nil {
+		return Statement{}, fmt.Errorf("%w: %w", err, ErrInvalid)
 	}
 	span := h.Span
 	_, mergeable := shapeOf(h.security, h.form)
 	return Statement{Shrunk: !mergeable, Kind: KindSpan, Key: h.Key, Life: h.Life, Anchor: h.Anchor, Span: &span, Level: spanLevels[h.security]()}, nil
-}
-
-// check decodes and verifies the STARK behind a head.
-func (h *SpanHead) check(tail []byte) (*stark.Instance, *stark.Proof, error) {
-	inst, err := h.Instance()
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", err, ErrInvalid)
-	}
-	p, err := stark.DecodeProof(tail, inst)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", err, ErrFormat)
-	}
-	if err := stark.Verify(inst, p); err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", err, ErrInvalid)
-	}
-	return inst, p, nil
 }
 
 // spanLevels is how sure a span proof of each level is: as sure as the weakest proof that may be in it, with all tables as tall
