@@ -155,7 +155,7 @@ func TestLiesRenewNothing(t *testing.T) {
 	first.instance, first.life, first.s, first.ticks = m.Instance, 1, l.file.Start.Bytes(), 3
 	proof, anchor := l.prove(first)
 	none := []lockspace.Run{{Inputs: []int64{}}}
-	acquire := lockspace.Acquire{Path: l.lock, Instance: m.Instance, Generation: 1, Mode: lockspace.Exclusive, Peer: "12D3KooWLiar", Proof: attachment(proof), Anchor: anchor, Runs: none}
+	acquire := lockspace.Acquire{Path: l.lock, Instance: m.Instance, Generation: 1, Mode: lockspace.Exclusive, Proof: attachment(proof), Anchor: anchor, Runs: none}
 	// Another cannot take the lock with a proof that it saw go by.
 	if word := do(t, other, &acquire, proof); word != string(lockspace.CodeProof) {
 		t.Fatalf("another acquires with the liar's proof: %q", word)

@@ -132,7 +132,7 @@ func TestBadFields(t *testing.T) {
 	}
 	runs := []Run{{}}
 	acquire := func(change func(*Acquire)) *Acquire {
-		o := &Acquire{Path: "/l", Instance: 2, Generation: 1, Mode: Exclusive, Peer: "12D3"}
+		o := &Acquire{Path: "/l", Instance: 2, Generation: 1, Mode: Exclusive}
 		change(o)
 		return o
 	}
@@ -148,9 +148,6 @@ func TestBadFields(t *testing.T) {
 		"machine no felt":     &CreateMachine{Path: "/m", Program: wire.Sum(nil), Start: notFelt},
 		"machine bad path":    &CreateMachine{Path: "m", Program: wire.Sum(nil)},
 		"acquire shared":      acquire(func(o *Acquire) { o.Mode = "shared" }),
-		"acquire no peer":     acquire(func(o *Acquire) { o.Peer = "" }),
-		"acquire odd peer":    acquire(func(o *Acquire) { o.Peer = "a:b" }),
-		"acquire long peer":   acquire(func(o *Acquire) { o.Peer = long }),
 		"acquire addresses":   acquire(func(o *Acquire) { o.Addresses = make([]string, MaxAddresses+1) }),
 		"acquire address":     acquire(func(o *Acquire) { o.Addresses = []string{"10.0.0.1"} }),
 		"acquire long addr":   acquire(func(o *Acquire) { o.Addresses = []string{"/" + long} }),

@@ -105,8 +105,8 @@ func ExampleState_Precheck() {
 
 	lock, _, _ := l.state.Lock("/m")
 	acquire := &lockspace.Acquire{Path: "/m", Instance: lock.Instance, Generation: lock.Generation + 1, Mode: lockspace.Exclusive,
-		Peer: "12D3KooWExample", Addresses: []string{"/ip4/192.0.2.1/tcp/4001"},
-		Proof: &lockspace.Proof{ID: wire.Sum([]byte("the proof")), Length: 9, Version: 2}, Anchor: l.state.Sequence(), Runs: []lockspace.Run{{}}}
+		Addresses: []string{"/ip4/192.0.2.1/tcp/4001"},
+		Proof:     &lockspace.Proof{ID: wire.Sum([]byte("the proof")), Length: 9, Version: 2}, Anchor: l.state.Sequence(), Runs: []lockspace.Run{{}}}
 	tx, _ := lockspace.Sign(l.key, lockspace.Header{Chain: "example", Nonce: 99, Expiry: 1 << 60}, acquire)
 	signed, _ := lockspace.Decode(tx)
 	need, err := l.state.Precheck(signed, l.state.Root().Time+1)
@@ -123,7 +123,7 @@ func ExampleState_Precheck() {
 	fmt.Println(r.Code)
 	// Output:
 	// needed: from t = 0 <nil>
-	// "" held t=1000 exclusive:2:1:12D3KooWExample:/m
+	// "" held t=1000 exclusive:2:1:12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN:/m
 	// bad_proof
 }
 

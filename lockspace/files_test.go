@@ -201,7 +201,7 @@ func TestAddresses(t *testing.T) {
 	w.must(alice, w.acquireOp("/l"))
 	first := w.holder("/l").Addresses
 	w.must(alice, w.renewOp("/l"))
-	if got := w.holder("/l"); len(first) != 1 || len(got.Addresses) != 1 || got.Addresses[0] != first[0] || got.Peer == "" {
+	if got := w.holder("/l"); len(first) != 1 || len(got.Addresses) != 1 || got.Addresses[0] != first[0] || got.Peer != got.Account.PeerID() {
 		t.Errorf("after a bare renewal: %+v", got)
 	}
 	op := w.renewOp("/l")

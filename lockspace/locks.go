@@ -173,7 +173,7 @@ func (o *Acquire) run(x *execution) error {
 	} else if o.Proof != nil {
 		return refuse(CodeInvalid, "%s has no machine: its lock is acquired without a proof", o.Path)
 	}
-	l.State, l.Mode, l.Peer, l.Addresses, l.Freed = Held, o.Mode, o.Peer, o.Addresses, 0
+	l.State, l.Mode, l.Peer, l.Addresses, l.Freed = Held, o.Mode, x.tx.Signer.PeerID(), o.Addresses, 0
 	x.lease(l)
 	if l.Machine != nil {
 		x.date(id, l)

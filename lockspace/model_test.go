@@ -391,7 +391,7 @@ func randomOp(t *rapid.T, w *world, m *model, k ed25519.PrivateKey, path string)
 		if sameFile {
 			instance = known.Instance
 		}
-		op := &Acquire{Path: path, Instance: instance, Generation: lockGen + 1, Mode: Exclusive, Peer: "peer"}
+		op := &Acquire{Path: path, Instance: instance, Generation: lockGen + 1, Mode: Exclusive}
 		re := &Renew{Path: path, Instance: instance, Generation: lockGen}
 		var verdict, whole *Verdict
 		var took int

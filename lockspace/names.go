@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/mr-tron/base58"
+
 	"github.com/seed06907907/fatty/internal/wire"
 )
 
@@ -26,6 +28,12 @@ type AccountID [32]byte
 
 // String returns the key in hex, which is also its text in JSON and TOML.
 func (a AccountID) String() string { return hex.EncodeToString(a[:]) }
+
+// PeerID returns the libp2p peer id of the key in base58: the identity multihash of its protobuf form
+// (https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md).
+func (a AccountID) PeerID() string {
+	return base58.Encode(append([]byte{0x00, 2 + 2 + 32, 0x08, 0x01, 0x12, 32}, a[:]...))
+}
 
 // MarshalText returns the key in hex.
 func (a AccountID) MarshalText() ([]byte, error) { return []byte(a.String()), nil }

@@ -73,7 +73,6 @@ type Acquire struct {
 	Instance   uint64   `cbor:"instance"`
 	Generation uint64   `cbor:"generation"`
 	Mode       Mode     `cbor:"mode"`
-	Peer       string   `cbor:"peer"`
 	Addresses  []string `cbor:"addresses"`
 	Proof      *Proof   `cbor:"proof,omitempty"`
 	Anchor     uint64   `cbor:"anchor,omitempty"`
@@ -189,9 +188,6 @@ func (o *Acquire) check() error {
 	if o.Mode != Exclusive {
 		return refuse(CodeInvalid, "acquire %s: mode %.20q: want exclusive", o.Path, o.Mode)
 	}
-	if o.Peer == "" || len(o.Peer) > MaxPeer || !alphanumeric(o.Peer) {
-		return refuse(CodeInvalid, "acquire %s: want the holder's peer id, 1 to %d letters and digits", o.Path, MaxPeer)
-	}
 	if err := checkAddresses(o.Addresses); err != nil {
 		return err
 	}
@@ -219,12 +215,6 @@ func (o *Grant) check() error {
 		return refuse(CodeInvalid, "grant: a name of %d bytes: at most %d", len(o.Name), MaxAccountName)
 	}
 	return o.Quota.Validate()
-}
-
-func alphanumeric(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}) < 0
 }
 
 func graphic(s string) bool {

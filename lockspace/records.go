@@ -173,7 +173,7 @@ type Lock struct {
 	State      LockState `cbor:"state"`
 	Mode       Mode      `cbor:"mode,omitempty"`
 	Holder     AccountID `cbor:"holder"`          // of the generation; zero before the first
-	Peer       string    `cbor:"peer,omitempty"`  // while held: the holder's libp2p peer id
+	Peer       string    `cbor:"peer,omitempty"`  // while held: the peer id of the holder's key
 	Addresses  []string  `cbor:"addrs,omitempty"` // while held: its multiaddrs
 	Ends       Time      `cbor:"ends,omitempty"`  // held: the lease; delayed: the lock-delay
 	Freed      Time      `cbor:"freed,omitempty"` // free: since when

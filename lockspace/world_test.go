@@ -292,7 +292,7 @@ func (w *world) lock(path string) *Lock {
 func (w *world) acquireOp(path string, inputs ...int64) *Acquire {
 	w.t.Helper()
 	l := w.lock(path)
-	op := &Acquire{Path: path, Instance: l.Instance, Generation: l.Generation + 1, Mode: Exclusive, Peer: "12D3KooWtest",
+	op := &Acquire{Path: path, Instance: l.Instance, Generation: l.Generation + 1, Mode: Exclusive,
 		Addresses: []string{"/ip4/10.0.0.1/tcp/4001"}}
 	if l.Machine != nil {
 		op.Proof, op.Anchor, op.Runs, op.Whole = aProof(w.state.Sequence()), w.state.Sequence(), runsOf(inputs...), aWhole(l.Machine, true)

@@ -39,7 +39,7 @@ func (r *Runner) submit(ctx context.Context, a Action) error {
 	}
 	var op lockspace.Op
 	if a == Acquire {
-		op = &lockspace.Acquire{Path: r.cfg.File.Lock, Instance: p.Instance, Generation: p.Generation, Mode: lockspace.Exclusive, Peer: r.cfg.Peer,
+		op = &lockspace.Acquire{Path: r.cfg.File.Lock, Instance: p.Instance, Generation: p.Generation, Mode: lockspace.Exclusive,
 			Addresses: append([]string{}, r.cfg.Addresses...), Proof: proof, Anchor: p.begun.Sequence, Runs: r.runs(p.Job), Whole: before, Opening: opening}
 	} else {
 		op = &lockspace.Renew{Path: r.cfg.File.Lock, Instance: p.Instance, Generation: p.Generation, Proof: proof, Anchor: p.begun.Sequence, Runs: r.runs(p.Job), Whole: before, Opening: opening}

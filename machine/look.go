@@ -87,7 +87,7 @@ func (r *Runner) read(m *api.Machine) (*View, error) {
 	}
 	switch {
 	case m.Held:
-		v.State, v.Mine = lockspace.Held, m.Holder == r.cfg.Peer
+		v.State, v.Mine = lockspace.Held, m.Holder == r.cfg.Account.PeerID()
 	case !m.ClosedTill.IsZero():
 		v.State = lockspace.Delayed
 	}

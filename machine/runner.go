@@ -36,7 +36,6 @@ type Config struct {
 	Ledger    Ledger
 	Prover    Prover
 	Account   lockspace.AccountID // the holder's key, which Ledger signs with
-	Peer      string              // its peer id
 	Addresses []string            // multiaddrs to publish with the lock
 	// Security is the level of the proofs, verifier.Security100 or Security124: at least what the ledger's genesis asks for, and
 	// the same for all holders of a lock, as spans of two levels are not merged. 0 is Security100.

@@ -66,7 +66,7 @@ func keep(t *testing.T, l *link, f *File, p Prover, dir string) (*log, func() er
 	l.w.mu.Lock()
 	l.w.program = f.Canonical
 	l.w.mu.Unlock()
-	r, err := New(Config{File: f, Ledger: l, Prover: p, Account: account(l.key), Peer: "peer" + string('A'+rune(l.key[0]%26)), AtOnce: 2, Dir: dir, Check: checkFake, Report: events.add})
+	r, err := New(Config{File: f, Ledger: l, Prover: p, Account: account(l.key), AtOnce: 2, Dir: dir, Check: checkFake, Report: events.add})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestRefusesAnothersLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.Start.SetUint64(2)
-		r, err := New(Config{File: f, Ledger: &link{w: w, key: bobKey}, Prover: oracle{delay: takes(time.Second)}, Account: account(bobKey), Peer: "other"})
+		r, err := New(Config{File: f, Ledger: &link{w: w, key: bobKey}, Prover: oracle{delay: takes(time.Second)}, Account: account(bobKey)})
 		if err != nil {
 			t.Fatal(err)
 		}

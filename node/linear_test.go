@@ -262,7 +262,7 @@ func (w *linClient) op(in linInput) lockspace.Op {
 	instance := w.l.instances[in.path]
 	switch in.kind {
 	case linAcquire:
-		return &lockspace.Acquire{Path: in.path, Instance: instance, Generation: in.generation, Mode: lockspace.Exclusive, Peer: fmt.Sprintf("holder%d", in.who)}
+		return &lockspace.Acquire{Path: in.path, Instance: instance, Generation: in.generation, Mode: lockspace.Exclusive}
 	case linRenew:
 		return &lockspace.Renew{Path: in.path, Instance: instance, Generation: in.generation}
 	case linRelease:

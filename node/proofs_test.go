@@ -138,7 +138,7 @@ func TestOpeningIsServed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	acquire := &lockspace.Acquire{Path: w.path, Instance: l.Instance, Generation: 1, Mode: lockspace.Exclusive, Peer: "12D3KooWholder", Proof: p,
+	acquire := &lockspace.Acquire{Path: w.path, Instance: l.Instance, Generation: 1, Mode: lockspace.Exclusive, Proof: p,
 		Anchor: anchor, Runs: threeRuns, Opening: open}
 	if r := c.do(0, acquire, file); !r.OK {
 		t.Fatalf("%+v", r)

@@ -109,7 +109,7 @@ func (w *machineWorld) acquire(i int, generation uint64) *api.Receipt {
 	if err != nil {
 		w.c.t.Fatal(err)
 	}
-	return w.c.do(i, &lockspace.Acquire{Path: w.path, Instance: l.Instance, Generation: generation, Mode: lockspace.Exclusive, Peer: "12D3KooWholder",
+	return w.c.do(i, &lockspace.Acquire{Path: w.path, Instance: l.Instance, Generation: generation, Mode: lockspace.Exclusive,
 		Addresses: []string{"/ip4/192.0.2.1/tcp/1"}, Proof: p, Anchor: anchor, Runs: threeRuns, Whole: whole}, append(files, file)...)
 }
 

@@ -120,7 +120,7 @@ func TestRealSpans(t *testing.T) {
 	}
 	at, s := clock()
 	first, _, anchor := p.span(1, at, s, 3, 2)
-	r := c.do(0, &lockspace.Acquire{Path: p.path, Instance: m().Instance, Generation: 1, Mode: lockspace.Exclusive, Peer: "12D3KooWholder",
+	r := c.do(0, &lockspace.Acquire{Path: p.path, Instance: m().Instance, Generation: 1, Mode: lockspace.Exclusive,
 		Proof: named(first), Anchor: anchor, Runs: make([]lockspace.Run, 2)}, first)
 	if !r.OK || m().T != 5 || m().WholeLifeT != 5 {
 		t.Fatalf("acquire: %+v, %+v", r, m())

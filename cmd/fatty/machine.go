@@ -138,7 +138,7 @@ func (a *app) machineRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := machine.New(machine.Config{File: f, Security: security, Dir: h.Path("machines", peer.String(), url.PathEscape(strings.TrimPrefix(f.Lock, "/"))), Ledger: ledger{cl}, Account: pub, Peer: peer.String(), Addresses: publish, Report: a.machineEvent(f.Lock)})
+			r, err := machine.New(machine.Config{File: f, Security: security, Dir: h.Path("machines", peer.String(), url.PathEscape(strings.TrimPrefix(f.Lock, "/"))), Ledger: ledger{cl}, Account: pub, Addresses: publish, Report: a.machineEvent(f.Lock)})
 			if err != nil {
 				return coded{"machine", err}
 			}

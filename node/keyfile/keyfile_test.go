@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/seed06907907/fatty/lockspace"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -53,6 +55,9 @@ func TestCard(t *testing.T) {
 	v, _ := New()
 	h, _ := New()
 	id, err := PeerID(Public(h))
+	if got := lockspace.AccountID(Public(h)).PeerID(); got != id.String() { // the ledger computes it without libp2p
+		t.Errorf("an account's peer id is %s, want %s", got, id)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
