@@ -37,8 +37,8 @@ type Config struct {
 	Prover    Prover
 	Account   lockspace.AccountID // the holder's key, which Ledger signs with
 	Addresses []string            // multiaddrs to publish with the lock
-	// Security is the level of the proofs, verifier.Security100 or Security124: at least what the ledger's genesis asks for, and
-	// the same for all holders of a lock, as spans of two levels are not merged. 0 is Security100.
+	// Security is the level of the proofs, verifier.Security100 or Security124: that of the ledger's genesis. 0 is
+	// Security100.
 	Security int
 	// AtOnce bounds the proofs in the making, and so the memory that they take; 0 is what the cores are worth.
 	AtOnce int

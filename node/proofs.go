@@ -19,7 +19,10 @@ func verifierProofs(r home.ProofRules) Proofs {
 	return Proofs{
 		ProgramKey: programKey,
 		SpanInputs: spanInputs,
-		Verify:     func(proof []byte) lockspace.Verdict { return spanVerdict(verifier.Verify(proof, accept)) },
+		Verify: func(proof []byte) lockspace.Verdict {
+			s, err := verifier.Verify(proof, accept)
+			return spanVerdict(r.SecurityBits, s, err)
+		},
 		Envelope: func(program, proof []byte) ([]byte, error) {
 			p, err := verifier.DecodeProgram(program)
 			if err != nil {
@@ -30,8 +33,8 @@ func verifierProofs(r home.ProofRules) Proofs {
 	}
 }
 
-// spanVerdict is what a verified proof says to the lock space, which takes spans alone.
-func spanVerdict(s verifier.Statement, err error) lockspace.Verdict {
+// spanVerdict is what a verified proof says to the lock space, which takes spans of one level alone.
+func spanVerdict(security int, s verifier.Statement, err error) lockspace.Verdict {
 	const only = "renewals carry span proofs"
 	switch {
 	case errors.Is(err, verifier.ErrKind), errors.Is(err, verifier.ErrFormat), errors.Is(err, verifier.ErrVersion):
@@ -40,6 +43,9 @@ func spanVerdict(s verifier.Statement, err error) lockspace.Verdict {
 		return lockspace.Verdict{Reason: err.Error()}
 	case s.Kind != verifier.KindSpan || s.Span == nil:
 		return lockspace.Verdict{Reason: only + ", and this is the proof of a run: wrap it"}
+	case s.Security != security:
+		// It is surer, but no span of the ledger's level can be merged with it: the chain of lives would end.
+		return lockspace.Verdict{Reason: fmt.Sprintf("a span proof of level %d: this ledger takes those of level %d alone, as the two are not merged", s.Security, security)}
 	case s.Shrunk:
 		// A successor could not extend it: the chain of lives would end with whoever hands one in.
 		return lockspace.Verdict{Reason: "a shrunk span proof can be merged no more: hand in the one that it was made from"}

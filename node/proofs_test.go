@@ -45,23 +45,31 @@ func TestLockSpaceAgreesWithTheVerifier(t *testing.T) {
 // The lock space gets a span's statement word for word, and the reason why there is none.
 func TestSpanVerdict(t *testing.T) {
 	span := verifier.Span{T0: 3, S0: lockspace.FeltOf(4), T1: 5, S1: lockspace.FeltOf(6), Inputs: verifier.InputsDigest{7}}
-	s := verifier.Statement{Kind: verifier.KindSpan, Key: verifier.Key{1}, Life: [32]byte{2}, Anchor: [32]byte{3}, Span: &span}
+	s := verifier.Statement{Kind: verifier.KindSpan, Key: verifier.Key{1}, Life: [32]byte{2}, Anchor: [32]byte{3}, Span: &span, Security: verifier.Security100}
 	want := lockspace.Verdict{OK: true, Key: lockspace.Digest{1}, Life: lockspace.Digest{2}, Anchor: lockspace.Digest{3},
 		T0: 3, S0: lockspace.FeltOf(4), T1: 5, S1: lockspace.FeltOf(6), Inputs: lockspace.Digest{7}}
-	if got := spanVerdict(s, nil); got != want {
+	if got := spanVerdict(verifier.Security100, s, nil); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	bad := fmt.Errorf("query 3: %w", verifier.ErrInvalid)
 	shrunk := s
 	shrunk.Shrunk = true
-	if got := spanVerdict(shrunk, nil); got.OK || got.Key != (lockspace.Digest{}) {
+	if got := spanVerdict(verifier.Security100, shrunk, nil); got.OK || got.Key != (lockspace.Digest{}) {
 		t.Errorf("a shrunk span, which no successor can extend, is taken: %+v", got)
 	}
-	if got := spanVerdict(verifier.Statement{}, bad); got.OK || got.Reason != bad.Error() {
+	if got := spanVerdict(verifier.Security124, s, nil); got.OK || !strings.Contains(got.Reason, "level 100") {
+		t.Errorf("a span of another level, which none of the ledger's can be merged with, is taken: %+v", got)
+	}
+	surer := s
+	surer.Security = verifier.Security124
+	if got := spanVerdict(verifier.Security100, surer, nil); got.OK || !strings.Contains(got.Reason, "level 124") {
+		t.Errorf("a span of another level, which none of the ledger's can be merged with, is taken: %+v", got)
+	}
+	if got := spanVerdict(verifier.Security100, verifier.Statement{}, bad); got.OK || got.Reason != bad.Error() {
 		t.Errorf("%+v", got)
 	}
 	run := verifier.Statement{Kind: verifier.KindRun, Key: s.Key, Output: make([]verifier.Felt, verifier.ClockFelts)}
-	if got := spanVerdict(run, nil); got.OK || got.Key != (lockspace.Digest{}) {
+	if got := spanVerdict(verifier.Security100, run, nil); got.OK || got.Key != (lockspace.Digest{}) {
 		t.Errorf("%+v", got)
 	}
 	felts := []lockspace.Felt{lockspace.FeltOf(1), lockspace.FeltOf(2), {}}

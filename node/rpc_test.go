@@ -206,7 +206,7 @@ func TestMachineOverRPC(t *testing.T) {
 	}
 	c.settle(renewed.Sequence)
 	h, err := cl.Holder(ctx, w.path)
-	if err != nil || h.T != 20 || h.Holder != "12D3KooWholder" || h.Machine == "" || len(h.Addresses) != 1 {
+	if err != nil || h.T != 20 || h.Holder != lockspace.AccountID(keyfile.Public(c.key)).PeerID() || h.Machine == "" || len(h.Addresses) != 1 {
 		t.Fatalf("%+v %v", h, err)
 	}
 	for _, ref := range []string{h.LockCID, h.Machine} {

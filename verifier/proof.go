@@ -267,7 +267,7 @@ func Verify(proof []byte, accept Accept) (Statement, error) {
 	if err != nil {
 		return Statement{}, err
 	}
-	s := Statement{Kind: KindRun, Key: h.Key(), Life: h.Life, Anchor: h.Anchor, Level: level}
+	s := Statement{Kind: KindRun, Key: h.Key(), Life: h.Life, Anchor: h.Anchor, Level: level, Security: h.set.security}
 	for _, c := range h.Public.Output {
 		s.Output = append(s.Output, c.Value)
 	}

@@ -58,7 +58,7 @@ func TestEveryByteOfASpansHeadIsBound(t *testing.T) {
 			}
 			proof[i] ^= 1 << (i % 8)
 		}
-		if s, err := Verify(proof, Accept{}); err != nil || s.Shrunk != (name == "shrunk") || s.Kind != KindSpan {
+		if s, err := Verify(proof, Accept{}); err != nil || s.Shrunk != (name == "shrunk") || s.Kind != KindSpan || s.Security != Security100 {
 			t.Errorf("%s: %v, %+v", name, err, s)
 		}
 	}

@@ -206,7 +206,8 @@ func verifySpan(proof []byte, accept Accept) (Statement, error) {
 	}
 	span := h.Span
 	_, mergeable := shapeOf(h.security, h.form)
-	return Statement{Shrunk: !mergeable, Kind: KindSpan, Key: h.Key, Life: h.Life, Anchor: h.Anchor, Span: &span, Level: spanLevels[h.security]()}, nil
+	return Statement{Shrunk: !mergeable, Kind: KindSpan, Key: h.Key, Life: h.Life, Anchor: h.Anchor, Span: &span, Level: spanLevels[h.security](),
+		Security: h.security}, nil
 }
 
 // spanLevels is how sure a span proof of each level is: as sure as the weakest proof that may be in it, with all tables as tall

@@ -27,6 +27,8 @@ type Statement struct {
 	Span   *Span    // of a span: from where to where
 	Shrunk bool     // of a span: it can be merged no more
 	Level  Level    // how sure the proof is, for the parameters it was accepted under
+	// Security is the level that its parameters are of, Security100 or Security124. Spans of two levels are not merged.
+	Security int
 }
 
 // Clock is the clock ABI: a machine went from state S0 at T0 to S1 at T1 and consumed transactions with this digest.

@@ -60,7 +60,7 @@ type LeaseRules struct {
 // ProofRules say which proofs the ledger takes. They are part of genesis, so that a change is an upgrade and no fork.
 type ProofRules struct {
 	Versions     []uint32 `json:"versions"`
-	SecurityBits int      `json:"security_bits"` // proven, at least
+	SecurityBits int      `json:"security_bits"` // the level of proofs, which is proven: 100 or 124
 }
 
 // AgreementRules are the times of consensus.
