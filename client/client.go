@@ -118,7 +118,7 @@ var ErrUnreachable = errors.New("no node answers: are the addresses right and a 
 // elsewhere says whether another node may do what this one could not.
 func elsewhere(err error) bool {
 	switch api.CodeOf(err) {
-	case 0, api.CodeNotReady, api.CodeBusy, api.CodeInternal, api.CodeReadOnly, api.CodeGone, api.CodeParse:
+	case 0, api.CodeNotReady, api.CodeBusy, api.CodeInternal, api.CodeReadOnly, api.CodeGone, api.CodeParse, api.CodeUnsupported:
 		return true
 	}
 	return false
@@ -149,13 +149,23 @@ func call[R any](ctx context.Context, c *Client, limit time.Duration, method str
 		}
 		failed = append(failed, err)
 	}
-	// What a node said is worth more than that others were silent.
+	// What a node said is worth more than that others were silent, but for what those might do when they are back.
+	var silent []error
+	var cannot error
 	for _, err := range failed {
-		if api.CodeOf(err) != 0 {
+		switch api.CodeOf(err) {
+		case 0:
+			silent = append(silent, err)
+		case api.CodeUnsupported:
+			cannot = err
+		default:
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("%w (%w)", ErrUnreachable, errors.Join(failed...))
+	if len(silent) == 0 {
+		return nil, cannot
+	}
+	return nil, fmt.Errorf("%w (%w)", ErrUnreachable, errors.Join(silent...))
 }
 
 // post sends one request to one node. The error is an *api.Error where the node answered with one.

@@ -83,6 +83,19 @@ func TestAnotherNode(t *testing.T) {
 	if _, err := newClient(t, down.URL).Head(context.Background()); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("got %v", err)
 	}
+	// A node that only follows the ledger is no end of it, and where the others are silent they may take it later.
+	follows := serve(t, func(string, json.RawMessage) any { return api.Errorf(api.CodeUnsupported, "only follows") })
+	for _, nodes := range [][]string{{follows, good}, {down.URL, follows, good}} {
+		if h, err := newClient(t, nodes...).Head(context.Background()); err != nil || h.Sequence != 5 {
+			t.Errorf("a follower among the nodes: %+v, %v", h, err)
+		}
+	}
+	if _, err := newClient(t, follows, down.URL).Head(context.Background()); !errors.Is(err, ErrUnreachable) || !transient(err) {
+		t.Errorf("a follower, and a validator that is down: %v", err)
+	}
+	if _, err := newClient(t, follows, follows).Head(context.Background()); api.CodeOf(err) != api.CodeUnsupported || transient(err) {
+		t.Errorf("followers alone: %v", err)
+	}
 	// What a node knows to be so ends the search.
 	c = newClient(t, serve(t, func(string, json.RawMessage) any { return api.Errorf(api.CodeNotHeld, "free") }), good)
 	if _, err := c.Holder(context.Background(), "/x"); api.CodeOf(err) != api.CodeNotHeld {
