@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed06907907/fatty/node/home"
 	"github.com/seed06907907/fatty/prover"
 	"github.com/seed06907907/fatty/prover/vm"
 	"github.com/seed06907907/fatty/verifier"
@@ -31,6 +30,7 @@ type proveResult struct {
 // proveFlags are what `fatty prove` is told.
 type proveFlags struct {
 	input, out, life, anchor string
+	to                       output // out, checked
 	opt                      prover.Options
 	span                     bool
 	cut                      cutting
@@ -46,6 +46,10 @@ func (a *app) proveCommand() *cobra.Command {
 			"merged into one proof, which has the same size however many they are.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.read(c); err != nil {
+				return err
+			}
+			var err error
+			if o.to, err = openOutput(o.out); err != nil {
 				return err
 			}
 			p, err := a.loadProgram(args[0])
@@ -107,7 +111,7 @@ func (a *app) proveRun(ctx context.Context, p *vm.Program, in []vm.Felt, o prove
 	if err != nil {
 		return proveError(err)
 	}
-	id, err := a.writeProof(o.out, r.Program, r.Proof)
+	id, err := a.writeProof(o.to, r.Program, r.Proof)
 	if err != nil {
 		return err
 	}
@@ -129,7 +133,7 @@ func proveError(err error) error {
 }
 
 // writeProof writes a proof file and returns the program's content id.
-func (a *app) writeProof(path string, p verifier.Program, proof []byte) (string, error) {
+func (a *app) writeProof(to output, p verifier.Program, proof []byte) (string, error) {
 	id, err := p.CID()
 	if err != nil {
 		return "", err
@@ -138,7 +142,7 @@ func (a *app) writeProof(path string, p verifier.Program, proof []byte) (string,
 	if err != nil {
 		return "", err
 	}
-	if err := home.WriteAtomic(path, file, 0o644); err != nil {
+	if err := to.write(file); err != nil {
 		return "", coded{"write", err}
 	}
 	return id.String(), nil

@@ -98,7 +98,7 @@ func (a *app) proveSpan(ctx context.Context, p *vm.Program, in []vm.Felt, o prov
 	}
 	bar.clear()
 	sec.Total = time.Since(began).Seconds()
-	id, err := a.writeProof(o.out, canonical, proof)
+	id, err := a.writeProof(o.to, canonical, proof)
 	if err != nil {
 		return err
 	}
@@ -145,6 +145,10 @@ func (a *app) mergeCommand() *cobra.Command {
 				return usagef("%s: want --out FILE", c.CommandPath())
 			}
 			began := time.Now()
+			to, err := openOutput(out)
+			if err != nil {
+				return err
+			}
 			left, err := a.readSpan(args[0])
 			if err != nil {
 				return err
@@ -168,7 +172,7 @@ func (a *app) mergeCommand() *cobra.Command {
 				}
 			}
 			sec.Total = time.Since(began).Seconds()
-			id, err := a.writeProof(out, left.program, proof)
+			id, err := a.writeProof(to, left.program, proof)
 			if err != nil {
 				return err
 			}
