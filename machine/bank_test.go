@@ -10,6 +10,7 @@ import (
 	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/prover"
 	"github.com/seed06907907/fatty/prover/vm"
+	"github.com/seed06907907/fatty/verifier"
 )
 
 // bank is a machine whose state is behind a hash and whose runs take several transactions. Proofs do not cover its builtin
@@ -93,4 +94,22 @@ func TestCarriesItsOpening(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A whole-life span's file is of the life that it was written for, though another life had one to the same t.
+func TestWholeLifeFilesAreOfTheirLife(t *testing.T) {
+	f := &proofFiles{dir: t.TempDir(), program: example(t, "counter").Canonical}
+	for _, proof := range []string{"of one life", "of the next", "of the next"} {
+		path, err := f.whole(2, []byte(proof))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := verifier.DecodeEnvelope(file); err != nil || string(got) != proof {
+			t.Errorf("%q, %v, want %q", got, err, proof)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -209,12 +210,12 @@ func (f *proofFiles) whole(t uint64, proof []byte) (string, error) {
 
 func (f *proofFiles) write(prefix, name string, proof []byte) (string, error) {
 	path := filepath.Join(f.dir, name)
-	if _, err := os.Stat(path); err == nil && prefix == wholePrefix {
-		return path, nil // written for the renewal before
-	}
 	file, err := verifier.EncodeEnvelope(f.program, proof)
 	if err != nil {
 		return "", err
+	}
+	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, file) {
+		return path, nil // a whole life, written for the renewal before; another life's may have the same name
 	}
 	if err := home.WriteAtomic(path, file, 0o644); err != nil {
 		return "", err
