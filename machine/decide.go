@@ -68,6 +68,7 @@ type Situation struct {
 	Proving *Job          // one in the making
 	Begun   *Ready        // one that an earlier process had begun, of which there are pieces
 	Whole   bool          // the whole-life span up to the last proven clock is at hand
+	Mending bool          // it is not, but may still be had: it is in the making, or a node may give what it is made of
 }
 
 // Action is what to do next.
@@ -137,7 +138,11 @@ func Decide(s Situation) Decision {
 			if v.State == lockspace.Held || v.Broken.IsZero() {
 				return Decision{Until: s.expiry(s.Ready)}
 			}
-			return Decision{Until: sooner(v.Broken.Add(reopen), s.expiry(s.Ready))}
+			till := v.Broken.Add(reopen)
+			if last := s.last(s.Ready); s.Mending && till.Before(last) {
+				till = last
+			}
+			return Decision{Until: sooner(till, s.expiry(s.Ready))}
 		case v.State == lockspace.Free:
 			return Decision{Action: Acquire}
 		}
@@ -162,10 +167,12 @@ func Decide(s Situation) Decision {
 	return Decision{Action: Begin, Job: want}
 }
 
-// lacks says whether the proof at hand would be refused for want of the whole-life span before it.
+// lacks says whether the proof at hand has to wait for the whole-life span before it: it would be refused without, or would
+// break the chain of lives for good while that span may still be had. For that it waits no longer than it serves itself: a
+// lock must not stay free for ever because of a node that never gives what it has.
 func (s *Situation) lacks() bool {
 	v := s.View
-	broken := v.State == lockspace.Free && !v.Broken.IsZero() && s.Now.After(v.Broken)
+	broken := v.State == lockspace.Free && !v.Broken.IsZero() && s.Now.After(v.Broken) && !(s.Mending && s.Now.Before(s.last(s.Ready)))
 	return v.Due && s.Ready.T > 0 && !s.Whole && !broken
 }
 
@@ -210,14 +217,21 @@ func (s *Situation) fits(have, want Job) bool {
 
 // due is when a renewal is handed in.
 func (s *Situation) due() time.Time {
-	cadence := time.Duration(s.Terms.Cadence)
-	return s.View.LeaseEnd.Add(-time.Duration(s.Terms.Grace) - max(cadence/early, minEarly))
+	return s.View.LeaseEnd.Add(-time.Duration(s.Terms.Grace) - s.ahead())
+}
+
+// ahead is how long before its end something is handed in.
+func (s *Situation) ahead() time.Duration {
+	return max(time.Duration(s.Terms.Cadence)/early, minEarly)
 }
 
 // expiry is when a proof becomes too old: the ledger takes anchors of two cadences, less a margin for the way.
 func (s *Situation) expiry(r *Ready) time.Time {
 	return r.Anchored.Add(time.Duration(s.Terms.Cadence) * 7 / 4)
 }
+
+// last is when a proof that has waited for something is handed in without it, before it is too old.
+func (s *Situation) last(r *Ready) time.Time { return s.expiry(r).Add(-s.ahead()) }
 
 func (s *Situation) stale(r *Ready) bool { return !s.Now.Before(s.expiry(r)) }
 

@@ -177,6 +177,19 @@ func TestDecideSpans(t *testing.T) {
 	if got := Decide(s); got.Action != Acquire {
 		t.Errorf("free for the time of a lease, and nobody has the whole life: %+v", got)
 	}
+	// While it may still be had, the proof at hand waits for it as long as it serves: till a twelfth of a cadence before 26.
+	s.Mending = true
+	if got := Decide(s); got != (Decision{Until: seconds(25)}) {
+		t.Errorf("free for the time of a lease, and the whole life is in the making: %+v", got)
+	}
+	s.Now = seconds(25)
+	if got := Decide(s); got.Action != Acquire {
+		t.Errorf("the proof at hand would expire: %+v", got)
+	}
+	s.View.Broken = seconds(30)
+	if got := Decide(s); got != (Decision{Until: seconds(26)}) {
+		t.Errorf("the ledger would not take it yet: %+v", got)
+	}
 }
 
 // TestDecideNeverHandsInWhatIsRefused draws situations at random: a proof is handed in only where the ledger's rules

@@ -28,6 +28,9 @@ func (r *Runner) submit(ctx context.Context, a Action) error {
 	if p.T == 0 {
 		whole = p.made.T
 	}
+	if a == Acquire && r.view.Due && p.T > 0 && before == nil {
+		r.breaks(p.T, p.S)
+	}
 	var opening []lockspace.Felt // for whoever succeeds
 	if r.terms.Opening == lockspace.OpeningPoseidon {
 		if len(p.made.Opening) == 0 {

@@ -64,6 +64,7 @@ const (
 	Acquired EventKind = "acquired"  // the lock is held; From says whether by take-over
 	Renewed  EventKind = "renewed"   // the lease is prolonged
 	Joined   EventKind = "joined"    // the whole-life span reaches the last accepted clock
+	Broken   EventKind = "broken"    // the lock is about to be taken without the whole life before, which then ends as one proof
 	Refused  EventKind = "refused"   // the ledger refused a proof or another transaction
 	Lost     EventKind = "lost"      // the lease ended
 	Slow     EventKind = "slow"      // proofs take too long here
@@ -318,7 +319,10 @@ func (r *Runner) now() time.Time { return time.Now().Add(r.skew) }
 
 func (r *Runner) situation() Situation {
 	s := Situation{Now: r.now(), View: r.view, Terms: r.terms, Start: r.cfg.File.Start.Bytes(), Ticks: r.sizer.Ticks, Runs: r.sizer.Runs,
-		Prove: r.sizer.Run, Whole: r.view != nil && r.life.reaches(r.view.T, r.view.S)}
+		Prove: r.sizer.Run}
+	if v := r.view; v != nil {
+		s.Whole, s.Mending = r.life.reaches(v.T, v.S), r.life.mending(v.T, v.S)
+	}
 	if r.terms.Inputs != lockspace.InputNone {
 		s.Runs = r.sizer.Fit()
 	}

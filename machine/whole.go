@@ -26,6 +26,8 @@ type whole struct {
 	joining *joining
 	failed  time.Time // when the last try failed
 	target  uint64    // and where it was to end
+	why     error     // and why
+	broken  uint64    // the clock of which was said last that the whole life up to it is given up
 }
 
 // joining is a whole-life span in the making.
@@ -77,6 +79,29 @@ func (w *whole) reaches(t uint64, s lockspace.Felt) bool {
 // meets says whether the whole-life span up to a clock and state can be made of what is at hand.
 func (w *whole) meets(t uint64, s lockspace.Felt) bool {
 	return w.whole != nil && w.last != nil && w.whole.T == w.last.T0 && w.last.T == t && w.last.S == s
+}
+
+// mending says whether the whole-life span up to a clock may still be had: it is in the making, or the last try failed for
+// another reason than that no node has the bytes any more.
+func (w *whole) mending(t uint64, s lockspace.Felt) bool {
+	if j := w.joining; j != nil {
+		return j.t == t && j.s == s
+	}
+	return w.target == t && w.why != nil && api.CodeOf(w.why) != api.CodeGone
+}
+
+// breaks says so, once, when an acquire is handed in without the whole life that was due.
+func (r *Runner) breaks(t uint64, s lockspace.Felt) {
+	w := &r.life
+	if w.broken == t {
+		return
+	}
+	w.broken = t
+	why := "it could not be made in time"
+	if w.target == t && w.why != nil {
+		why = w.why.Error()
+	}
+	r.report(Event{Kind: Broken, T: t, State: s, Text: fmt.Sprintf("the lock is taken without the whole-life span up to t = %d: %s; the machine's history as one proof ends there", t, why)})
 }
 
 // extend begins to make the whole-life span up to the last accepted clock, if the next renewal or acquire has to bring it
@@ -190,7 +215,7 @@ func (r *Runner) joined(j *joining) {
 	w.joining = nil
 	j.cancel()
 	if j.err != nil {
-		w.failed, w.target = time.Now(), j.t
+		w.failed, w.target, w.why = time.Now(), j.t, j.err
 		r.report(Event{Kind: Trouble, T: j.t, State: j.s, Text: fmt.Sprintf("the whole-life span up to t = %d: %v", j.t, j.err)})
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed06907907/fatty/lockspace"
+	"github.com/seed06907907/fatty/node/api"
 )
 
 // wholeOf is the whole-life span that the world has of a lock, and where the lock's clock is.
@@ -115,7 +116,7 @@ func TestChainOfLivesBreaks(t *testing.T) {
 		b := &link{w: w, key: bobKey}
 		b.breakBy(func(what string) error {
 			if what == "whole" {
-				return errors.New("gone")
+				return api.Errorf(api.CodeGone, "ask another")
 			}
 			return nil
 		})
@@ -137,10 +138,54 @@ func TestChainOfLivesBreaks(t *testing.T) {
 		if !said {
 			t.Errorf("it did not say why it waited: %+v", second.of(Trouble))
 		}
+		if broken := second.of(Broken); len(broken) != 1 || broken[0].T != got[0].From || !strings.Contains(broken[0].Text, "ask another") {
+			t.Errorf("it did not say what it breaks: %+v", broken)
+		}
 		if err := stopB(); err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// TestLateKeeperBreaksNoChain: a lock has been free for so long that the ledger takes an acquire without the whole life. Who
+// comes then has its proof before the whole life, of which nodes have every byte, even where they fail for a while.
+func TestLateKeeperBreaksNoChain(t *testing.T) {
+	for name, ill := range map[string]time.Duration{"nodes answer": 0, "nodes fail at first": 8 * time.Second} {
+		inWorld(t, func(t *testing.T, w *world) {
+			f := example(t, "lcg")
+			f.MaxRuns = 1
+			_, stopA := keep(t, &link{w: w, key: aliceKey}, f, oracle{delay: takes(time.Second), wrap: 500 * time.Millisecond, merge: 500 * time.Millisecond}, "")
+			pass(40 * time.Second)
+			if err := stopA(); err != nil {
+				t.Fatal(err)
+			}
+			_, _, before := wholeOf(t, w, f.Lock)
+			if !before.WholeDue() {
+				t.Fatalf("%+v", before)
+			}
+			pass(2 * time.Minute)
+			b := &link{w: w, key: bobKey}
+			well := time.Now().Add(ill)
+			b.breakBy(func(what string) error {
+				if what == "proof" && time.Now().Before(well) {
+					return errors.New("connection refused")
+				}
+				return nil
+			})
+			second, stopB := keep(t, b, f, oracle{delay: takes(time.Second), wrap: 500 * time.Millisecond, merge: 3 * time.Second}, "")
+			pass(60 * time.Second)
+			whole, newest, m := wholeOf(t, w, f.Lock)
+			if got := second.of(Acquired); len(got) != 1 || got[0].From != before.T || len(second.of(Joined)) == 0 {
+				t.Errorf("%s: %+v", name, second.list)
+			}
+			if whole.T0 != 0 || whole.T1 != newest.T0 || newest.T1 != m.T || whole.T1 <= before.T || len(second.of(Broken))+len(second.of(Refused)) > 0 {
+				t.Errorf("%s: whole life to %d, newest from %d, clock %d: %+v", name, whole.T1, newest.T0, m.T, second.list)
+			}
+			if err := stopB(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // TestRefusesForeignWholeLives: what a node gives is checked before it becomes part of a proof.
