@@ -15,6 +15,7 @@ import (
 	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/node/home"
 	"github.com/seed06907907/fatty/prover/vm"
+	"github.com/seed06907907/fatty/verifier"
 )
 
 func testAbout() about {
@@ -383,6 +384,51 @@ func TestWholeLivesOfProgressAreChecked(t *testing.T) {
 			}
 			if err := stop2(); err != nil {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestFilesOfAnotherLevelStay: a keeper that was started at the wrong level of security uses nothing of what is there, and
+// loses nothing of it: started at the right one again, it goes on.
+func TestFilesOfAnotherLevelStay(t *testing.T) {
+	for name, check := range map[string]func([]byte) (verifier.Statement, error){
+		"more": func(b []byte) (verifier.Statement, error) {
+			s, err := checkFake(b)
+			s.Security = verifier.Security124
+			return s, err
+		},
+		"less": func([]byte) (verifier.Statement, error) {
+			return verifier.Statement{}, fmt.Errorf("100 bits, at least 124 asked: %w", verifier.ErrVersion)
+		},
+	} {
+		inWorld(t, func(t *testing.T, w *world) {
+			dir := t.TempDir()
+			f := example(t, "lcg")
+			quick := oracle{delay: takes(time.Second)}
+			a := &link{w: w, key: aliceKey}
+			_, stop := keep(t, a, f, quick, dir)
+			pass(40 * time.Second)
+			a.breakBy(func(string) error { return errors.New("dead") })
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+			events := &log{}
+			r, err := New(Config{File: f, Ledger: a, Prover: quick, Account: account(aliceKey), Dir: dir, Check: check, Report: events.add})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.openDir(); err != nil {
+				t.Fatal(err)
+			}
+			r.closeDir()
+			if r.life.whole != nil || r.life.last != nil || len(events.of(SetAside)) > 0 || len(events.of(Trouble)) != 2 || !strings.Contains(events.of(Trouble)[0].Text, "level of security") {
+				t.Errorf("%s: %+v", name, events.list)
+			}
+			for _, name := range []string{fileWhole, fileAccepted} {
+				if _, err := os.Stat(filepath.Join(dir, "data", name+progressSuffix)); err != nil {
+					t.Error(err)
+				}
 			}
 		})
 	}

@@ -67,7 +67,7 @@ func checkFake(b []byte) (verifier.Statement, error) {
 }
 
 func statement(v lockspace.Verdict) verifier.Statement {
-	return verifier.Statement{Kind: verifier.KindSpan, Key: verifier.Key(v.Key), Life: v.Life, Anchor: v.Anchor,
+	return verifier.Statement{Kind: verifier.KindSpan, Key: verifier.Key(v.Key), Life: v.Life, Anchor: v.Anchor, Security: verifier.Security100,
 		Span: &verifier.Span{T0: v.T0, S0: verifier.Felt(v.S0), T1: v.T1, S1: verifier.Felt(v.S1), Inputs: verifier.InputsDigest(v.Inputs)}}
 }
 
