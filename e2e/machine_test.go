@@ -163,7 +163,9 @@ func TestCounterTakesTransactions(t *testing.T) {
 func TestKeeperComesBack(t *testing.T) {
 	c := newCell(t, "a")
 	lock := c.follow("/demo/lcg")
-	a := c.machine("a", "lcg")
+	// A lease that outlasts a slow start of a process, and proofs that are not too old then.
+	patient := []string{"--cadence", "6s", "--grace", "30s"}
+	a := c.machine("a", "lcg", patient...)
 	first := lock.next("lock_acquired")
 	lock.next("lock_renewed")
 	before := lock.next("lock_renewed")
@@ -189,7 +191,7 @@ func TestKeeperComesBack(t *testing.T) {
 		return len(pieces) > 0
 	})
 	a.kill()
-	again := c.machine("a", "lcg")
+	again := c.machine("a", "lcg", patient...)
 	if l := says(again); l.Event != "resumed" || l.T != at.T {
 		t.Fatalf("started again, it says first: %+v; it was %+v", l, at)
 	}
