@@ -196,6 +196,58 @@ func TestDo(t *testing.T) {
 	}
 }
 
+// TestDoAfterAccepted: a transaction that a node took is waited for whatever other nodes say of it later, as a node that
+// only follows does; one that no node took ends with what they said.
+func TestDoAfterAccepted(t *testing.T) {
+	var submits atomic.Uint64
+	accept := true
+	refusal := api.Errorf(api.CodeUnsupported, "this node only follows the ledger")
+	answer := func(method string, params json.RawMessage) any {
+		switch method {
+		case "ledger.head":
+			return api.Head{Chain: "c", Sequence: 1, Time: api.FromNano(time.Now().UnixNano())}
+		case "account.list":
+			var p api.AccountParams
+			_ = json.Unmarshal(params, &p)
+			return api.Accounts{Accounts: []api.Account{{Key: p.Key}}}
+		case "tx.submit":
+			if submits.Add(1) == 1 && accept {
+				return api.Submitted{}
+			}
+			return refusal
+		case "tx.wait":
+			var p api.WaitParams
+			_ = json.Unmarshal(params, &p)
+			if submits.Load() < 2 || !accept {
+				return api.Errorf(api.CodeTimeout, "no receipt")
+			}
+			return api.Receipt{ID: p.ID, OK: true, Sequence: 4}
+		}
+		return api.Errorf(api.CodeMethod, "no method %s", method)
+	}
+	for _, refusal = range []*api.Error{refusal, api.Errorf(api.CodeReadOnly, "read-only"), {Code: api.CodeRefused, Message: "quota", Data: string(lockspace.CodeQuota)}} {
+		submits.Store(0)
+		r, err := newClient(t, serve(t, answer), serve(t, answer)).Do(t.Context(), &lockspace.Mkdir{Path: "/x"})
+		if err != nil || !r.OK || r.Sequence != 4 {
+			t.Errorf("%v after the transaction was accepted: %+v, %v", refusal, r, err)
+		}
+	}
+	accept, refusal = false, api.Errorf(api.CodeUnsupported, "this node only follows the ledger")
+	began := time.Now()
+	if _, err := newClient(t, serve(t, answer), serve(t, answer)).Do(t.Context(), &lockspace.Mkdir{Path: "/x"}); api.CodeOf(err) != api.CodeUnsupported || time.Since(began) > 10*time.Second {
+		t.Errorf("followers alone: %v after %v", err, time.Since(began))
+	}
+	refusal = api.Errorf(api.CodeBusy, "the mempool is full")
+	c := newClient(t, serve(t, answer))
+	c.cfg.Expiry = 100 * time.Millisecond
+	if _, err := c.Do(t.Context(), &lockspace.Mkdir{Path: "/x"}); !errors.Is(err, ErrExpired) || !strings.Contains(err.Error(), "mempool is full") {
+		t.Errorf("no node took it: %v", err)
+	}
+	if err := fmt.Errorf("%w (%w)", ErrUnreachable, context.DeadlineExceeded); !transient(err) {
+		t.Error("nodes that are slow are an end of it")
+	}
+}
+
 // TestWatchGoesOn breaks the connection after every event: none is lost and none comes twice.
 func TestWatchGoesOn(t *testing.T) {
 	up := websocket.Upgrader{}

@@ -91,20 +91,22 @@ func (c *Client) once(ctx context.Context, op lockspace.Op, attachments [][]byte
 		return nil, false, err
 	}
 	id := wire.Sum(tx).String()
+	accepted := false // by some node: from then on only a receipt or the expiry says what became of it
 	for {
-		_, err := c.Submit(ctx, tx, attachments...)
-		if err != nil && !transient(err) {
-			if isNonce(err) {
-				c.forget()
-				// The refusal may be of the very bytes that arrived before: their receipt says so.
-				if r, err := c.Wait(ctx, id, briefly); err == nil && r.Code != string(lockspace.CodeNonce) {
-					return r, false, nil
-				}
-				return nil, true, nil
+		_, refusal := c.Submit(ctx, tx, attachments...)
+		if isNonce(refusal) {
+			c.forget()
+			// The refusal may be of the very bytes that arrived before: their receipt says so.
+			if r, err := c.Wait(ctx, id, briefly); err == nil && r.Code != string(lockspace.CodeNonce) {
+				return r, false, nil
 			}
-			return nil, false, err
+			return nil, true, nil
 		}
-		if err == nil {
+		accepted = accepted || refusal == nil
+		if refusal != nil && !accepted && !transient(refusal) {
+			return nil, false, refusal
+		}
+		if accepted {
 			r, err := c.Wait(ctx, id, waitSlice)
 			if err == nil && r.Code == string(lockspace.CodeNonce) {
 				// Another client of the key used the nonce in the same moment: these bytes did nothing and never will.
@@ -114,7 +116,7 @@ func (c *Client) once(ctx context.Context, op lockspace.Op, attachments [][]byte
 			if err == nil {
 				return r, false, nil
 			}
-			if api.CodeOf(err) != api.CodeTimeout && !transient(err) {
+			if !transient(err) {
 				return nil, false, err
 			}
 		}
@@ -128,15 +130,20 @@ func (c *Client) once(ctx context.Context, op lockspace.Op, attachments [][]byte
 			if r, err := c.Wait(ctx, id, briefly); err == nil {
 				return r, false, nil
 			}
+			if !accepted {
+				return nil, false, fmt.Errorf("%s: %w, no node took it: %v", id, ErrExpired, refusal)
+			}
 			return nil, false, fmt.Errorf("%s: %w", id, ErrExpired)
 		}
 	}
 }
 
+// transient says whether the same call may do later: a node that does not answer in time is no end of it, and that ctx
+// ended is seen where it is waited on.
 func transient(err error) bool {
 	switch api.CodeOf(err) {
 	case 0, api.CodeNotReady, api.CodeBusy, api.CodeTimeout, api.CodeInternal:
-		return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+		return true
 	}
 	return false
 }
