@@ -133,8 +133,8 @@ func (r *Runner) openingOf(ctx context.Context, j Job) ([]vm.Felt, error) {
 	if j.T == 0 {
 		return r.cfg.File.Opening, nil
 	}
-	if o := r.opening; o.felts != nil && o.generation == j.Generation && o.t == j.T {
-		return o.felts, nil
+	if r.opening.of(j.Generation, j.T) {
+		return r.opening.felts, nil
 	}
 	if r.terms.Opening == lockspace.OpeningPoseidon {
 		if poseidon.HashMany(r.view.Opening) != j.S {
@@ -142,13 +142,22 @@ func (r *Runner) openingOf(ctx context.Context, j Job) ([]vm.Felt, error) {
 		}
 		return felts(r.view.Opening), nil
 	}
-	// An earlier process of this account held the lock and took what is behind the state with it: only a new life helps.
+	// An earlier process of this account held the lock and took what is behind the state with it: only a new life helps. That
+	// it is gone shows in its lease, which Decide lets run to where it would have been renewed.
 	receipt, err := r.cfg.Ledger.Do(ctx, &lockspace.Release{Path: r.cfg.File.Lock, Instance: j.Instance, Generation: j.Generation})
 	if err != nil {
 		return nil, err
 	}
 	r.floor = max(r.floor, receipt.Sequence)
+	if !receipt.OK {
+		return nil, fmt.Errorf("what is behind the machine's state was lost with an earlier process, and the lock is not released, to begin anew: %s", receipt.Message)
+	}
 	return nil, errors.New("what is behind the machine's state was lost with an earlier process: the lock was released, to begin anew")
+}
+
+// blind says whether what is behind the state at a clock of a life is wanted and not to be had.
+func (r *Runner) blind(generation, t uint64) bool {
+	return len(r.cfg.File.Opening) > 0 && t > 0 && r.terms.Opening != lockspace.OpeningPoseidon && !r.opening.of(generation, t)
 }
 
 // wait lasts until something happens: an event, a proof, the time. It says whether the ledger should be looked at again.

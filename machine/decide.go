@@ -10,7 +10,7 @@ import (
 type View struct {
 	Sequence   uint64
 	State      lockspace.LockState
-	Mine       bool // held, and by this account
+	Mine       bool // held by this account, and not known to be kept by another process of it
 	Instance   uint64
 	Generation uint64
 	T          uint64 // the clock last proven
@@ -69,6 +69,7 @@ type Situation struct {
 	Begun   *Ready        // one that an earlier process had begun, of which there are pieces
 	Whole   bool          // the whole-life span up to the last proven clock is at hand
 	Mending bool          // it is not, but may still be had: it is in the making, or a node may give what it is made of
+	Blind   bool          // what is behind the state of a lease that another process took is not here: only a new life helps
 }
 
 // Action is what to do next.
@@ -153,6 +154,12 @@ func Decide(s Situation) Decision {
 	}
 	if s.Proving != nil {
 		return Decision{}
+	}
+	if s.Blind && v.State == lockspace.Held {
+		// Who lives renews before the cadence is over.
+		if dead := v.LeaseEnd.Add(-time.Duration(s.Terms.Grace) / 2); s.Now.Before(dead) {
+			return Decision{Until: dead}
+		}
 	}
 	if s.Begun != nil && s.fits(s.Begun.Job, want) && !s.stale(s.Begun) {
 		return Decision{Action: Begin, Job: s.Begun.Job}

@@ -47,6 +47,7 @@ func (r *Runner) submit(ctx context.Context, a Action) error {
 	} else {
 		op = &lockspace.Renew{Path: r.cfg.File.Lock, Instance: p.Instance, Generation: p.Generation, Proof: proof, Anchor: p.begun.Sequence, Runs: r.runs(p.Job), Whole: before, Opening: opening}
 	}
+	r.handed = proof.ID.String()
 	receipt, err := r.cfg.Ledger.Do(ctx, op, attachments...)
 	if err != nil {
 		return err // the proof stays at hand: if it did not arrive, it still serves
@@ -56,7 +57,7 @@ func (r *Runner) submit(ctx context.Context, a Action) error {
 		return r.refused(ctx, receipt)
 	}
 	r.bad, r.troubles = 0, 0
-	r.ready = nil
+	r.ready, r.keeps = nil, true
 	// What the ledger will say from now on: a release that comes before the next look needs it.
 	state := lockspace.Felt(p.made.S.Bytes())
 	lease := time.Duration(r.terms.Cadence) + time.Duration(r.terms.Grace)
@@ -68,7 +69,7 @@ func (r *Runner) submit(ctx context.Context, a Action) error {
 		e.Whole = r.wholeFile(r.life.whole)
 	}
 	if a == Acquire {
-		e.Kind, r.held = Acquired, true
+		e.Kind = Acquired
 	}
 	r.accepted(p.begun, p.made.Piece, whole)
 	if e.Whole == "" && r.life.whole != nil { // the first is a whole life by itself, and is what there is until the second
@@ -123,9 +124,9 @@ func (r *Runner) refused(ctx context.Context, receipt *api.Receipt) error {
 	return nil
 }
 
-// release gives the lock back if it is held; ctx may have ended.
+// release gives the lock back if this process keeps it; ctx may have ended.
 func (r *Runner) release(ctx context.Context) {
-	if !r.held || r.view == nil {
+	if !r.keeps || r.view == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
@@ -135,7 +136,7 @@ func (r *Runner) release(ctx context.Context) {
 	case err != nil:
 		r.report(Event{Kind: Trouble, Text: "the lock could not be released and ends with its lease: " + err.Error()})
 	case receipt.OK:
-		r.held = false
+		r.keeps = false
 		r.report(Event{Kind: Released, T: r.view.T, State: r.view.S, Sequence: receipt.Sequence})
 	}
 }

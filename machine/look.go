@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed06907907/fatty/internal/wire"
 	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/node/api"
 )
@@ -42,9 +43,10 @@ func (r *Runner) look(ctx context.Context) error {
 			return err
 		}
 	}
+	before := r.view
 	r.view = v
-	r.notice(m)
-	r.adopt()
+	r.adopt(m)
+	r.tell(m, r.claim(m, before))
 	return nil
 }
 
@@ -118,31 +120,63 @@ func (r *Runner) read(m *api.Machine) (*View, error) {
 	return v, nil
 }
 
-// notice reports what changed about who holds the lock.
-func (r *Runner) notice(m *api.Machine) {
+// claim says whether this process keeps the lock: whether the newest proof that the ledger took is its own, or of its folder.
+// A lease of its key alone does not say so, as another process may have that key. One that was there when this process came
+// may be a dead one's, and is renewed; where it moves without this process, another keeps it, and then it is not Mine.
+func (r *Runner) claim(m *api.Machine, before *View) bool {
 	v := r.view
-	mine := v.State == lockspace.Held && v.Mine
-	if r.held && !mine {
-		r.report(Event{Kind: Lost, T: v.T, State: v.S, Text: "the lease ended: it was not renewed in time"})
+	if v.State != lockspace.Held || !v.Mine {
+		return false
 	}
-	other := v.State == lockspace.Held && !mine
-	if other && !r.standby {
-		r.report(Event{Kind: Standing, T: v.T, State: v.S, LeaseEnd: v.LeaseEnd, Text: "held by " + m.Holder})
+	same := before != nil && before.State == lockspace.Held && before.Instance == v.Instance && before.Generation == v.Generation
+	switch {
+	case r.made(m.Proof):
+		return true
+	case before == nil || (same && before.T == v.T && !r.twin):
+		return false
 	}
-	r.held, r.standby = mine, other
+	v.Mine = false
+	return false
+}
+
+// made says whether a proof is one that this process handed in or that its folder says was accepted.
+func (r *Runner) made(id string) bool {
+	return id != "" && (id == r.handed || (r.life.last != nil && id == wire.Sum(r.life.last.proof).String()))
+}
+
+// tell reports what changed about who holds the lock.
+func (r *Runner) tell(m *api.Machine, keeps bool) {
+	v := r.view
+	other := v.State == lockspace.Held && !v.Mine
+	twin := other && m.Holder == r.cfg.Account.PeerID()
+	if r.keeps && !keeps {
+		text := "the lease ended: it was not renewed in time"
+		if twin {
+			text = "another process with this key has renewed it"
+		}
+		r.report(Event{Kind: Lost, T: v.T, State: v.S, Text: text})
+	}
+	if other && (!r.standby || twin != r.twin) {
+		text := "held by " + m.Holder
+		if twin {
+			text = "another process with this key keeps it: stop one of the two, or give each its own key"
+		}
+		r.report(Event{Kind: Standing, T: v.T, State: v.S, LeaseEnd: v.LeaseEnd, Sequence: v.Sequence, Text: text})
+	}
+	r.keeps, r.standby, r.twin = keeps, other, twin
 }
 
 // adopt takes up a renewal that the ledger accepted without this keeper having learned it: the answer was lost, or the
 // process that had handed it in was killed.
-func (r *Runner) adopt() {
+func (r *Runner) adopt(m *api.Machine) {
 	v := r.view
 	if v.State != lockspace.Held || !v.Mine {
 		return
 	}
 	is := func(j Job, end Piece) bool {
-		return end.First == 0 && uint64(end.Runs) == j.Runs && end.Wrapped && j.Instance == v.Instance && j.Generation == v.Generation && j.T < v.T && end.T == v.T && end.S.Bytes() == v.S
+		return end.First == 0 && uint64(end.Runs) == j.Runs && end.Wrapped && m.Proof == wire.Sum(end.Proof).String() && j.Instance == v.Instance && j.Generation == v.Generation && j.T < v.T && end.T == v.T && end.S.Bytes() == v.S
 	}
-	if p := r.ready; p != nil && is(p.Job, p.made.Piece) {
+	if p := r.ready; p != nil && m.Proof == r.handed && is(p.Job, p.made.Piece) {
 		r.ready = nil
 		r.learned(p.begun, p.made.Piece)
 		return

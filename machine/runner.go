@@ -106,9 +106,11 @@ type Runner struct {
 	proving  *proving
 	opening  behind // what is behind the last accepted state
 	life     whole
-	held     bool // as last reported
-	standby  bool
-	bad      int // proofs refused as bad, in a row
+	handed   string // id of the proof that was handed in last
+	keeps    bool   // this process holds the lock, by a proof of its own or of its folder
+	standby  bool   // another does
+	twin     bool   // with this account's key
+	bad      int    // proofs refused as bad, in a row
 	troubles int
 
 	progress *progress // nil without a folder
@@ -123,6 +125,10 @@ type Runner struct {
 type behind struct {
 	generation, t uint64
 	felts         []vm.Felt
+}
+
+func (b behind) of(generation, t uint64) bool {
+	return b.felts != nil && b.generation == generation && b.t == t
 }
 
 // proof is a Ready with its bytes.
@@ -322,6 +328,7 @@ func (r *Runner) situation() Situation {
 		Prove: r.sizer.Run}
 	if v := r.view; v != nil {
 		s.Whole, s.Mending = r.life.reaches(v.T, v.S), r.life.mending(v.T, v.S)
+		s.Blind = !r.keeps && r.blind(v.Generation, v.T)
 	}
 	if r.terms.Inputs != lockspace.InputNone {
 		s.Runs = r.sizer.Fit()

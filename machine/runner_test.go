@@ -285,8 +285,8 @@ func TestRefusesBrokenMachines(t *testing.T) {
 }
 
 // TestCarriesWhatIsBehindItsState: a state of more than one felt goes from run to run inside the keeper, and each holder
-// begins anew. A keeper that comes back after a crash and finds its own lease has not got it any more: it gives the lock
-// back and begins anew too.
+// begins anew. A keeper that comes back after a crash and finds its own lease has not got it any more: when that was not
+// renewed in time, so that nobody else keeps it, it gives the lock back and begins anew too.
 func TestCarriesWhatIsBehindItsState(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a := &link{w: w, key: aliceKey}
@@ -303,7 +303,7 @@ func TestCarriesWhatIsBehindItsState(t *testing.T) {
 		}
 		again := &link{w: w, key: aliceKey, nonce: a.nonce}
 		second, stopSecond := start(t, again, "pair", oracle{delay: takes(time.Second)})
-		pass(20 * time.Second)
+		pass(32 * time.Second)
 		if got := second.of(Acquired); len(got) != 1 || got[0].From != 0 || got[0].T%5 != 0 {
 			t.Fatalf("%+v", second.list)
 		}

@@ -228,6 +228,9 @@ func (l *link) Machine(_ context.Context, path string) (*api.Machine, error) {
 		ProofT0: api.Clock(m.T0), WholeLifeDue: m.WholeDue(),
 		Terms: api.Terms{Transaction: int(m.Terms.Transaction), Inputs: string(m.Terms.Inputs), Succession: string(m.Terms.Succession),
 			Cadence: float64(m.Terms.Cadence) / 1e9, Grace: float64(m.Terms.Grace) / 1e9, LockDelay: float64(m.Terms.LockDelay) / 1e9}}
+	if m.Proof != nil {
+		out.Proof = m.Proof.String()
+	}
 	if m.Whole != nil {
 		out.WholeLifeT = api.Clock(m.Whole.T)
 	}
