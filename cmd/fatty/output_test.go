@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,18 +18,18 @@ func TestOutput(t *testing.T) {
 		"a long name":    filepath.Join(dir, strings.Repeat("x", 300)),
 		"below a file":   filepath.Join("output_test.go", "x"),
 	} {
-		if _, err := openOutput(path); err == nil || !strings.Contains(err.Error(), "--out") {
+		if _, err := openOutput("out", path); err == nil || !strings.Contains(err.Error(), "--out") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	file := filepath.Join(dir, "proof")
 	put := func(path, text string) {
 		t.Helper()
-		to, err := openOutput(path)
+		to, err := openOutput("out", path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := to.write([]byte(text)); err != nil {
+		if err := to.write(t.Context(), func(w io.Writer) error { _, err := io.WriteString(w, text); return err }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -44,6 +46,13 @@ func TestOutput(t *testing.T) {
 	put(os.DevNull, "three")
 	if info, err := os.Stat(os.DevNull); err != nil || info.Mode().IsRegular() {
 		t.Errorf("%v, %v", info, err)
+	}
+	to, err := openOutput("out", file)
+	if err == nil {
+		err = to.write(t.Context(), func(w io.Writer) error { return errors.New("no result") })
+	}
+	if b, _ := os.ReadFile(file); err == nil || string(b) != "two" {
+		t.Errorf("a write that fails: %v, and the file has %q", err, b)
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 2 && link != file {

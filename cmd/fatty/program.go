@@ -2,9 +2,9 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
-	"os"
 	"sort"
 	"strings"
 	"time"
@@ -132,6 +132,12 @@ func (a *app) programRun() *cobra.Command {
 			if public != "" && !cfg.ProofMode {
 				return usagef("%s: only a run with --proof-mode has a public input", c.CommandPath())
 			}
+			files := []*runFile{{flag: "trace", path: trace}, {flag: "memory", path: memory}, {flag: "public", path: public}}
+			for _, f := range files {
+				if err := f.open(); err != nil {
+					return err
+				}
+			}
 			p, err := a.loadProgram(args[0])
 			if err != nil {
 				return err
@@ -149,14 +155,8 @@ func (a *app) programRun() *cobra.Command {
 				return coded{"run", err}
 			}
 			seconds := time.Since(start).Seconds()
-			for _, f := range []struct {
-				path  string
-				write func(io.Writer) error
-			}{{trace, r.WriteTrace}, {memory, r.WriteMemory}, {public, r.WritePublicInput}} {
-				if f.path == "" {
-					continue
-				}
-				if err := writeFile(f.path, f.write); err != nil {
+			for i, write := range []func(io.Writer) error{r.WriteTrace, r.WriteMemory, r.WritePublicInput} {
+				if err := files[i].write(c.Context(), write); err != nil {
 					return err
 				}
 			}
@@ -203,23 +203,28 @@ func sortedKeys[V any](m map[string]V) []string {
 	return out
 }
 
-// writeFile streams a result to a new file and removes it again if it did not get there whole.
-func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return coded{"write", err}
+// runFile is a file that a run's caller may ask for.
+type runFile struct {
+	flag, path string
+	to         output
+}
+
+func (f *runFile) open() (err error) {
+	if f.path != "" {
+		f.to, err = openOutput(f.flag, f.path)
 	}
-	b := bufio.NewWriterSize(f, 1<<20)
-	err = write(b)
-	if err == nil {
-		err = b.Flush()
+	return err
+}
+
+func (f *runFile) write(ctx context.Context, write func(io.Writer) error) error {
+	if f.path == "" {
+		return nil
 	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		_ = os.Remove(path)
-		return codedf("write", "write %s: %w", path, err)
-	}
-	return nil
+	return f.to.write(ctx, func(w io.Writer) error {
+		b := bufio.NewWriterSize(w, 1<<20)
+		if err := write(b); err != nil {
+			return err
+		}
+		return b.Flush()
+	})
 }

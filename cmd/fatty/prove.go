@@ -27,6 +27,9 @@ type proveResult struct {
 	SecurityBits verifier.Level `json:"security_bits"`
 }
 
+// outHelp is what --out says of itself.
+const outHelp = "file to write the proof to, a device or a pipe too; a folder that is not there is not made, and - is refused"
+
 // proveFlags are what `fatty prove` is told.
 type proveFlags struct {
 	input, out, life, anchor string
@@ -49,7 +52,7 @@ func (a *app) proveCommand() *cobra.Command {
 				return err
 			}
 			var err error
-			if o.to, err = openOutput(o.out); err != nil {
+			if o.to, err = openOutput("out", o.out); err != nil {
 				return err
 			}
 			p, err := a.loadProgram(args[0])
@@ -68,7 +71,7 @@ func (a *app) proveCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&o.input, "input", "", "file with the input vector, a JSON list of felts; - for standard input")
-	f.StringVar(&o.out, "out", "", "file to write the proof to")
+	f.StringVar(&o.out, "out", "", outHelp)
 	f.StringVar(&o.life, "life", "", "whose the proof is, 32 bytes in hexadecimal (default zero: nobody's)")
 	f.StringVar(&o.anchor, "anchor", "", "when it was made, 32 bytes in hexadecimal (default zero: any time)")
 	f.IntVar(&o.opt.Security, "security", verifier.Security100, "proven bits of security: 100 or 124")
@@ -111,7 +114,7 @@ func (a *app) proveRun(ctx context.Context, p *vm.Program, in []vm.Felt, o prove
 	if err != nil {
 		return proveError(err)
 	}
-	id, err := a.writeProof(o.to, r.Program, r.Proof)
+	id, err := a.writeProof(ctx, o.to, r.Program, r.Proof)
 	if err != nil {
 		return err
 	}
@@ -133,7 +136,7 @@ func proveError(err error) error {
 }
 
 // writeProof writes a proof file and returns the program's content id.
-func (a *app) writeProof(to output, p verifier.Program, proof []byte) (string, error) {
+func (a *app) writeProof(ctx context.Context, to output, p verifier.Program, proof []byte) (string, error) {
 	id, err := p.CID()
 	if err != nil {
 		return "", err
@@ -142,10 +145,10 @@ func (a *app) writeProof(to output, p verifier.Program, proof []byte) (string, e
 	if err != nil {
 		return "", err
 	}
-	if err := to.write(file); err != nil {
-		return "", coded{"write", err}
-	}
-	return id.String(), nil
+	return id.String(), to.write(ctx, func(w io.Writer) error {
+		_, err := w.Write(file)
+		return err
+	})
 }
 
 // digestFlag reads an optional 32-byte flag; empty is zero.

@@ -98,7 +98,7 @@ func (a *app) proveSpan(ctx context.Context, p *vm.Program, in []vm.Felt, o prov
 	}
 	bar.clear()
 	sec.Total = time.Since(began).Seconds()
-	id, err := a.writeProof(o.to, canonical, proof)
+	id, err := a.writeProof(ctx, o.to, canonical, proof)
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (a *app) mergeCommand() *cobra.Command {
 				return usagef("%s: want --out FILE", c.CommandPath())
 			}
 			began := time.Now()
-			to, err := openOutput(out)
+			to, err := openOutput("out", out)
 			if err != nil {
 				return err
 			}
@@ -172,7 +172,7 @@ func (a *app) mergeCommand() *cobra.Command {
 				}
 			}
 			sec.Total = time.Since(began).Seconds()
-			id, err := a.writeProof(to, left.program, proof)
+			id, err := a.writeProof(c.Context(), to, left.program, proof)
 			if err != nil {
 				return err
 			}
@@ -183,7 +183,7 @@ func (a *app) mergeCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&out, "out", "", "file to write the proof to")
+	c.Flags().StringVar(&out, "out", "", outHelp)
 	c.Flags().BoolVar(&small, "shrink", false, "prove once more for the smallest proof, which cannot be merged any more")
 	return c
 }

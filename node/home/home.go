@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,6 +20,9 @@ const (
 	fileToken   = "token"
 	fileLock    = "lock"
 )
+
+// maxTempName bounds what a temporary file's name takes from the file's own, so that it fits where that does.
+const maxTempName = 64
 
 // ErrLocked is returned when another process uses the home.
 var ErrLocked = errors.New("the home is in use by another process: stop it, or name another home with --home")
@@ -169,16 +173,24 @@ func (h *Home) Token() (string, error) {
 	return t, WriteAtomic(h.Path(fileToken), []byte(t+"\n"), 0o600)
 }
 
-// WriteAtomic writes a file whole or not at all: a new file, synced, renamed over the old one.
+// WriteAtomic writes a file whole or not at all: a new file, synced, renamed over the old one. It makes missing folders.
 func WriteAtomic(path string, b []byte, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	return Replace(path, mode, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
+}
+
+// Replace is WriteAtomic of what a function writes, into a folder that is there.
+func Replace(path string, mode os.FileMode, write func(io.Writer) error) error {
+	f, err := CreateBeside(path)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
+	err = write(f)
 	if err == nil {
 		err = f.Chmod(mode)
 	}
@@ -196,4 +208,10 @@ func WriteAtomic(path string, b []byte, mode os.FileMode) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
+}
+
+// CreateBeside makes a temporary file in a file's folder, with a name that fits wherever the file's does.
+func CreateBeside(path string) (*os.File, error) {
+	name := filepath.Base(path)
+	return os.CreateTemp(filepath.Dir(path), "."+strings.ToValidUTF8(name[:min(len(name), maxTempName)], "")+".*")
 }
