@@ -24,7 +24,8 @@ type proving struct {
 	began  time.Time
 }
 
-// create makes the lock: its directories, its program, the file with the machine's terms. What is there already is fine.
+// create makes the lock: its directories, its program, the file with the machine's terms. What is there already is fine, but
+// for the lock itself, of which a node has just said that it is not.
 func (r *Runner) create(ctx context.Context) error {
 	f := r.cfg.File
 	block, err := f.Canonical.Encode()
@@ -47,6 +48,9 @@ func (r *Runner) create(ctx context.Context) error {
 		r.floor = max(r.floor, receipt.Sequence)
 		if !receipt.OK && receipt.Code != string(lockspace.CodeExists) {
 			return fatalf("make %s: %s", f.Lock, receipt.Message)
+		}
+		if _, last := op.(*lockspace.CreateMachine); last && !receipt.OK {
+			return fmt.Errorf("%s exists, though the node said that it does not: looking again", f.Lock)
 		}
 	}
 	r.report(Event{Kind: Created, State: f.Start.Bytes(), Sequence: r.floor, Text: "machine " + r.id.String()})

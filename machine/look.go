@@ -20,6 +20,9 @@ func (r *Runner) look(ctx context.Context) error {
 	if skew := time.Until(head.Time.Time); skew > r.skew || time.Since(r.skewAt) > skewKept {
 		r.skew, r.skewAt = skew, time.Now()
 	}
+	if err := r.behind(head.Sequence); err != nil {
+		return err
+	}
 	m, err := r.cfg.Ledger.Machine(ctx, r.cfg.File.Lock)
 	if api.CodeOf(err) == api.CodeNotFound {
 		r.view = nil
@@ -28,8 +31,8 @@ func (r *Runner) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if m.Sequence < r.floor {
-		return fmt.Errorf("the node is at sequence %d, the lock's last transaction is in %d: waiting for it", m.Sequence, r.floor)
+	if err := r.behind(m.Sequence); err != nil { // another node's, maybe
+		return err
 	}
 	if m.Machine != r.id.String() {
 		return fatalf("%s demands machine %s; %s describes machine %s: give it another lock, or take the machine's own file", r.cfg.File.Lock, m.Machine, r.cfg.File.Path, r.id)
@@ -48,6 +51,14 @@ func (r *Runner) look(ctx context.Context) error {
 	r.adopt(m)
 	r.tell(m, r.claim(m, before))
 	return nil
+}
+
+// behind says that a node at a sequence knows less than this keeper.
+func (r *Runner) behind(sequence uint64) error {
+	if sequence >= r.floor {
+		return nil
+	}
+	return fmt.Errorf("the node is at sequence %d, the lock's last transaction is in %d: waiting for it", sequence, r.floor)
 }
 
 // readInbox reads the transactions that wait, as many as one answer lists.

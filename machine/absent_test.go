@@ -1,0 +1,74 @@
+package machine
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seed06907907/fatty/node/api"
+)
+
+// young is a link to a node that, while it is so, has executed next to nothing.
+type young struct {
+	*link
+	so atomic.Bool
+}
+
+func (y *young) Head(ctx context.Context) (*api.Head, error) {
+	h, err := y.link.Head(ctx)
+	if err == nil && y.so.Load() {
+		h.Sequence = 1
+	}
+	return h, err
+}
+
+// TestBelievesNoNodeThatSaysNotFound: a lock that was made is there. A node that does not know it is behind, or does not know
+// better: it is not made again and again.
+func TestBelievesNoNodeThatSaysNotFound(t *testing.T) {
+	for name, most := range map[string]int{"behind": 0, "a liar": 40} { // four transactions a try
+		inWorld(t, func(t *testing.T, w *world) {
+			a := &young{link: &link{w: w, key: aliceKey}}
+			f := example(t, "lcg")
+			events := &log{}
+			r, err := New(Config{File: f, Ledger: a, Prover: oracle{delay: takes(time.Second)}, Account: account(aliceKey), Check: checkFake, Report: events.add})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- r.Run(ctx) }()
+			pass(14 * time.Second)
+			created, dos := len(events.of(Created)), 0
+			a.so.Store(name == "behind")
+			a.breakBy(func(what string) error {
+				switch what {
+				case "machine":
+					return api.Errorf(api.CodeNotFound, "no such lock")
+				case "do":
+					dos++
+				}
+				return nil
+			})
+			pass(16 * time.Second)
+			if dos > most || len(events.of(Created)) != 1 || created != 1 {
+				t.Errorf("%s: %d transactions in 16 s, created %d times", name, dos, len(events.of(Created)))
+			}
+			said := events.of(Trouble)
+			if len(said) == 0 || len(said) > 12 || !strings.Contains(said[0].Text, "the node") {
+				t.Errorf("%s: %+v", name, said)
+			}
+			a.so.Store(false)
+			a.breakBy(nil)
+			pass(40 * time.Second)
+			if len(events.of(Created)) != 1 || len(events.of(Renewed)) < 3 {
+				t.Errorf("%s: %+v", name, events.list)
+			}
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
