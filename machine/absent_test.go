@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/node/api"
 )
 
@@ -68,6 +69,40 @@ func TestBelievesNoNodeThatSaysNotFound(t *testing.T) {
 			cancel()
 			if err := <-done; err != nil {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestEndsWhereNoRetryMends: what is wrong with the lock or with what the keeper is to say ends it, in words.
+func TestEndsWhereNoRetryMends(t *testing.T) {
+	for _, c := range []struct {
+		name, why string
+		before    []lockspace.Op
+		change    func(*Config)
+	}{
+		{"a folder", "is a directory", []lockspace.Op{&lockspace.Mkdir{Path: "/demo"}, &lockspace.Mkdir{Path: "/demo/lcg"}}, func(*Config) {}},
+		{"a lock without machine", "without a machine", []lockspace.Op{&lockspace.Mkdir{Path: "/demo"}, &lockspace.Put{Path: "/demo/lcg"}}, func(*Config) {}},
+		{"an address", "want a multiaddr", nil, func(c *Config) { c.Addresses = []string{"nonsense"} }},
+	} {
+		inWorld(t, func(t *testing.T, w *world) {
+			a := &link{w: w, key: aliceKey}
+			for _, op := range c.before {
+				if r, err := a.Do(t.Context(), op); err != nil || !r.OK {
+					t.Fatal(r, err)
+				}
+			}
+			events := &log{}
+			cfg := Config{File: example(t, "lcg"), Ledger: a, Prover: oracle{delay: takes(time.Second)}, Account: account(aliceKey), Check: checkFake, Report: events.add}
+			c.change(&cfg)
+			r, err := New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if err := r.Run(ctx); err == nil || !strings.Contains(err.Error(), c.why) || !strings.Contains(err.Error(), "/demo/lcg") || len(events.of(Trouble)) > 0 {
+				t.Errorf("%s: %v, %+v", c.name, err, events.list)
 			}
 		})
 	}

@@ -41,7 +41,7 @@ func (r *Runner) create(ctx context.Context) error {
 	ops = append(ops, &lockspace.Publish{Program: block},
 		&lockspace.CreateMachine{Path: f.Lock, Program: wire.Sum(block), Start: f.Start.Bytes(), Terms: f.Terms})
 	for _, op := range ops {
-		receipt, err := r.cfg.Ledger.Do(ctx, op)
+		receipt, err := r.do(ctx, op)
 		if err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func (r *Runner) openingOf(ctx context.Context, j Job) ([]vm.Felt, error) {
 	}
 	// An earlier process of this account held the lock and took what is behind the state with it: only a new life helps. That
 	// it is gone shows in its lease, which Decide lets run to where it would have been renewed.
-	receipt, err := r.cfg.Ledger.Do(ctx, &lockspace.Release{Path: r.cfg.File.Lock, Instance: j.Instance, Generation: j.Generation})
+	receipt, err := r.do(ctx, &lockspace.Release{Path: r.cfg.File.Lock, Instance: j.Instance, Generation: j.Generation})
 	if err != nil {
 		return nil, err
 	}

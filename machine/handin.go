@@ -15,6 +15,15 @@ func attach(proof []byte) *lockspace.Proof {
 	return &lockspace.Proof{ID: wire.Sum(proof), Length: uint64(len(proof)), Version: verifier.ProofVersion}
 }
 
+// do has an operation done. One that breaks a rule by itself does so each time.
+func (r *Runner) do(ctx context.Context, op lockspace.Op, attachments ...[]byte) (*api.Receipt, error) {
+	receipt, err := r.cfg.Ledger.Do(ctx, op, attachments...)
+	if lockspace.CodeOf(err) == lockspace.CodeInvalid {
+		err = fatalf("%s: a transaction that no ledger would take: %w", r.cfg.File.Lock, err)
+	}
+	return receipt, err
+}
+
 // submit hands in the proof at hand, with the whole-life span where the ledger has none that reaches so far.
 func (r *Runner) submit(ctx context.Context, a Action) error {
 	p := r.ready
@@ -48,7 +57,7 @@ func (r *Runner) submit(ctx context.Context, a Action) error {
 		op = &lockspace.Renew{Path: r.cfg.File.Lock, Instance: p.Instance, Generation: p.Generation, Proof: proof, Anchor: p.begun.Sequence, Runs: r.runs(p.Job), Whole: before, Opening: opening}
 	}
 	r.handed = proof.ID.String()
-	receipt, err := r.cfg.Ledger.Do(ctx, op, attachments...)
+	receipt, err := r.do(ctx, op, attachments...)
 	if err != nil {
 		return err // the proof stays at hand: if it did not arrive, it still serves
 	}
@@ -131,7 +140,7 @@ func (r *Runner) release(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	receipt, err := r.cfg.Ledger.Do(ctx, &lockspace.Release{Path: r.cfg.File.Lock, Instance: r.view.Instance, Generation: r.view.Generation})
+	receipt, err := r.do(ctx, &lockspace.Release{Path: r.cfg.File.Lock, Instance: r.view.Instance, Generation: r.view.Generation})
 	switch {
 	case err != nil:
 		r.report(Event{Kind: Trouble, Text: "the lock could not be released and ends with its lease: " + err.Error()})

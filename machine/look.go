@@ -24,9 +24,12 @@ func (r *Runner) look(ctx context.Context) error {
 		return err
 	}
 	m, err := r.cfg.Ledger.Machine(ctx, r.cfg.File.Lock)
-	if api.CodeOf(err) == api.CodeNotFound {
+	switch api.CodeOf(err) {
+	case api.CodeNotFound:
 		r.view = nil
 		return nil
+	case api.CodeParams: // a folder, or a lock without a machine
+		return fatalf("%s cannot be kept: %w; name another lock", r.cfg.File.Lock, err)
 	}
 	if err != nil {
 		return err

@@ -219,8 +219,13 @@ func (l *link) Machine(_ context.Context, path string) (*api.Machine, error) {
 	l.w.mu.Lock()
 	defer l.w.mu.Unlock()
 	h, err := l.w.state.Holder(path)
-	if err != nil {
+	switch {
+	case lockspace.CodeOf(err) == lockspace.CodeInvalid:
+		return nil, api.Errorf(api.CodeParams, "%v", err)
+	case err != nil:
 		return nil, api.Errorf(api.CodeNotFound, "%v", err)
+	case h.Machine == nil:
+		return nil, api.Errorf(api.CodeParams, "%s is a lock without a machine", path)
 	}
 	m := h.Machine
 	out := &api.Machine{Lock: path, Machine: m.ID.String(), T: api.Clock(m.T), State: m.S.String(), Held: h.State == lockspace.Held, Holder: h.Peer,
