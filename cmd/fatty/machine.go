@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/multiformats/go-multiaddr"
 	"github.com/spf13/cobra"
 
 	"github.com/seed06907907/fatty/client"
@@ -80,12 +82,7 @@ func (a *app) machineShow() *cobra.Command {
 }
 
 func (a *app) machineRun() *cobra.Command {
-	var publish []string
-	var lock string
-	var cadence, grace, delay time.Duration
-	var nice int
-	var untilEOF bool
-	var security int
+	var o runFlags
 	c := &cobra.Command{
 		Use: "run MACHINE.toml", Short: "Hold a lock by proof until stopped", Args: cobra.ExactArgs(1),
 		Long: "Runs the machine that a machine file describes, proves its runs, and keeps its lock by the proofs. A lock that is not\n" +
@@ -94,36 +91,23 @@ func (a *app) machineRun() *cobra.Command {
 			"What is proven is kept below the home, in machines/PEER/LOCK, so that a process that was killed goes on where it was; the\n" +
 			"newest proofs lie there as files that `fatty verify` reads.",
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.check(c); err != nil {
+				return err
+			}
 			ctx := c.Context()
-			if untilEOF {
+			if o.untilEOF {
 				var stop context.CancelFunc
 				ctx, stop = untilOrphaned(ctx, a.in)
 				defer stop()
 			}
-			if security != verifier.Security100 && security != verifier.Security124 {
-				return usagef("%s: --security %d: want %d or %d", c.CommandPath(), security, verifier.Security100, verifier.Security124)
-			}
-			if nice > 0 {
-				beNice(nice)
+			if o.nice > 0 {
+				beNice(o.nice)
 			}
 			f, err := machine.ReadFile(args[0])
 			if err != nil {
 				return coded{"machine_file", err}
 			}
-			if lock != "" {
-				if err := lockspace.CheckPath(lock); err != nil {
-					return usageError{err}
-				}
-				f.Lock = lock
-			}
-			for _, d := range []struct {
-				set  time.Duration
-				term *lockspace.Duration
-			}{{cadence, &f.Terms.Cadence}, {grace, &f.Terms.Grace}, {delay, &f.Terms.LockDelay}} {
-				if d.set > 0 {
-					*d.term = lockspace.Duration(d.set)
-				}
-			}
+			o.apply(c, f)
 			cl, key, err := a.writer()
 			if err != nil {
 				return err
@@ -138,7 +122,8 @@ func (a *app) machineRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := machine.New(machine.Config{File: f, Security: security, Dir: h.Path("machines", peer.String(), url.PathEscape(strings.TrimPrefix(f.Lock, "/"))), Ledger: ledger{cl}, Account: pub, Addresses: publish, Report: a.machineEvent(f.Lock)})
+			r, err := machine.New(machine.Config{File: f, Security: o.security, Dir: h.Path("machines", peer.String(), lockFolder(f.Lock)), Ledger: ledger{cl},
+				Account: pub, Addresses: o.publish, Report: a.machineEvent(f.Lock)})
 			if err != nil {
 				return coded{"machine", err}
 			}
@@ -152,16 +137,99 @@ func (a *app) machineRun() *cobra.Command {
 		},
 	}
 	fl := c.Flags()
-	fl.StringSliceVar(&publish, "publish", nil, "multiaddr to publish with the lock; may be given several times")
-	fl.StringVar(&lock, "lock", "", "path of the lock (default the machine file's)")
-	fl.DurationVar(&cadence, "cadence", 0, "cadence of a lock that is made (default the machine file's)")
-	fl.DurationVar(&grace, "grace", 0, "grace of a lock that is made (default the machine file's)")
-	fl.DurationVar(&delay, "lock-delay", 0, "lock-delay of a lock that is made (default the machine file's)")
-	fl.IntVar(&nice, "nice", 0, "lower this process's priority by so much, for a host with other work")
-	fl.IntVar(&security, "security", verifier.Security100, "proven bits of the proofs: 100 or 124, as the ledger's genesis asks")
-	fl.BoolVar(&untilEOF, "until-eof", false, "stop when standard input ends")
+	fl.StringSliceVar(&o.publish, "publish", nil, "multiaddr to publish with the lock; may be given several times")
+	fl.StringVar(&o.lock, "lock", "", "path of the lock (default the machine file's)")
+	fl.DurationVar(&o.cadence, "cadence", 0, "cadence of a lock that is made (default the machine file's)")
+	fl.DurationVar(&o.grace, "grace", 0, "grace of a lock that is made (default the machine file's)")
+	fl.DurationVar(&o.delay, "lock-delay", 0, "lock-delay of a lock that is made (default the machine file's)")
+	fl.IntVar(&o.nice, "nice", 0, "lower this process's priority by so much, 0 to 19, for a host with other work")
+	fl.IntVar(&o.security, "security", verifier.Security100, "proven bits of the proofs, 100 or 124: the ledger takes only those of the level in its genesis (security_bits)")
+	fl.BoolVar(&o.untilEOF, "until-eof", false, "stop when standard input ends")
 	_ = fl.MarkHidden("until-eof") // for a parent process; the flag was just defined
 	return c
+}
+
+// maxNice is the lowest priority that a system knows.
+const maxNice = 19
+
+// runFlags are what `fatty machine run` is told.
+type runFlags struct {
+	publish               []string
+	lock                  string
+	cadence, grace, delay time.Duration
+	nice, security        int
+	untilEOF              bool
+}
+
+// check says what cannot be used before anything is done.
+func (o *runFlags) check(c *cobra.Command) error {
+	set, name := c.Flags().Changed, c.CommandPath()
+	switch {
+	case o.security != verifier.Security100 && o.security != verifier.Security124:
+		return usagef("%s: --security %d: want %d or %d", name, o.security, verifier.Security100, verifier.Security124)
+	case o.nice < 0 || o.nice > maxNice:
+		return usagef("%s: --nice %d: want 0 to %d, by which the priority becomes lower", name, o.nice, maxNice)
+	case set("cadence") && o.cadence <= 0:
+		return usagef("%s: --cadence %s: want more than 0, such as 12s", name, o.cadence)
+	case set("grace") && o.grace <= 0:
+		return usagef("%s: --grace %s: want more than 0, such as 45s", name, o.grace)
+	case o.delay < 0:
+		return usagef("%s: --lock-delay %s: want 0 or more, such as 2s", name, o.delay)
+	}
+	if set("lock") {
+		const want = "want a path such as /demo/counter"
+		if err := lockspace.CheckPath(o.lock); err != nil {
+			return usagef("%s: --lock: %w: %s", name, err, want)
+		}
+		if o.lock == "/" {
+			return usagef("%s: --lock /: the root is no lock: %s", name, want)
+		}
+	}
+	if len(o.publish) > lockspace.MaxAddresses {
+		return usagef("%s: --publish: %d addresses: at most %d", name, len(o.publish), lockspace.MaxAddresses)
+	}
+	for _, addr := range o.publish {
+		if len(addr) > lockspace.MaxAddress {
+			return usagef("%s: --publish %.80s..: an address of %d bytes: at most %d", name, addr, len(addr), lockspace.MaxAddress)
+		}
+		if _, err := multiaddr.NewMultiaddr(addr); err != nil {
+			return usagef("%s: --publish %q: want a multiaddr, such as /ip4/203.0.113.5/tcp/7070: %w", name, addr, err)
+		}
+	}
+	return nil
+}
+
+// apply puts what was set in the place of what the machine file says.
+func (o *runFlags) apply(c *cobra.Command, f *machine.File) {
+	if c.Flags().Changed("lock") {
+		f.Lock = o.lock
+	}
+	for _, d := range []struct {
+		flag string
+		set  time.Duration
+		term *lockspace.Duration
+	}{{"cadence", o.cadence, &f.Terms.Cadence}, {"grace", o.grace, &f.Terms.Grace}, {"lock-delay", o.delay, &f.Terms.LockDelay}} {
+		if c.Flags().Changed(d.flag) {
+			*d.term = lockspace.Duration(d.set)
+		}
+	}
+}
+
+const (
+	// maxFolder bounds a folder's name: most file systems take 255 bytes.
+	maxFolder = 200
+	// folderPrefix is what a longer one keeps of itself for people.
+	folderPrefix = 160
+)
+
+// lockFolder is the name of a lock's folder: its path, escaped, and of a long one the beginning and the path's hash. With it
+// the name is longer than those without one, so that no two paths have one folder.
+func lockFolder(path string) string {
+	name := url.PathEscape(strings.TrimPrefix(path, "/"))
+	if len(name) <= maxFolder {
+		return name
+	}
+	return fmt.Sprintf("%s~%x", name[:folderPrefix], sha256.Sum256([]byte(path)))
 }
 
 // ledger lets a machine's keeper work over a client. The node's refusal of a transaction at the door is the same to it as
