@@ -23,10 +23,11 @@ import (
 	"github.com/seed06907907/fatty/node/keyfile"
 )
 
-// The leases of these stories: as short as proofs on two busy cores allow.
+// The leases of these stories: renewals come as often as proofs on two idle cores allow, and a lease outlasts what other work
+// on them delays. Where a story has no lease end, its grace may be longer still.
 const (
 	cadence   = 4 * time.Second
-	grace     = 6 * time.Second
+	grace     = 15 * time.Second
 	lockDelay = time.Second
 	// patience bounds each wait. A story on an idle machine takes a fraction of it.
 	patience = 2 * time.Minute

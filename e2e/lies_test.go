@@ -125,7 +125,7 @@ func TestLiesRenewNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	terms := l.file.Terms
-	terms.Cadence, terms.Grace, terms.LockDelay = 60*lockspace.Second, 20*lockspace.Second, 0
+	terms.Cadence, terms.Grace, terms.LockDelay = 300*lockspace.Second, 60*lockspace.Second, 0 // it outlasts all lies
 	if word := do(t, l.client, &lockspace.Mkdir{Path: "/lies"}); word != "" {
 		t.Fatal(word)
 	}
