@@ -22,6 +22,7 @@ type proving struct {
 	done   chan *proof // one value, nil if it failed
 	err    error       // valid after done
 	began  time.Time
+	since  time.Time
 }
 
 // create makes the lock: its directories, its program, the file with the machine's terms. What is there already is fine, but
@@ -86,6 +87,7 @@ func (r *Runner) begin(ctx context.Context, j Job) error {
 	}
 	proveCtx, cancel := context.WithCancel(ctx)
 	p := &proving{begun: *b, again: len(have) > 0, cancel: cancel, done: make(chan *proof, 1), began: time.Now()}
+	p.since = r.since(*b, head.Sequence)
 	r.proving = p
 	r.report(Event{Kind: Proving, T: j.T, State: j.S, Ticks: j.End() - j.T, Runs: j.Runs, Took: j.Took, Count: j.Count})
 	w := Work{Program: r.cfg.File.Program, T: j.T, Opening: opening, Runs: r.segments(j), Options: prover.Options{Life: life, Anchor: b.Anchor, Security: r.cfg.Security}}
@@ -98,7 +100,7 @@ func (r *Runner) begin(ctx context.Context, j Job) error {
 			p.done <- nil
 			return
 		}
-		p.done <- &proof{Ready: Ready{Job: j, Anchored: time.Unix(0, b.Anchored)}, begun: *b, made: made}
+		p.done <- &proof{Job: j, begun: *b, made: made}
 	}()
 	return nil
 }
@@ -220,8 +222,22 @@ func (r *Runner) proven(p *proof) (bool, error) {
 			r.slow(took)
 		}
 	}
-	r.ready = p
+	r.ready, p.since = p, was.since
 	return false, nil
+}
+
+// since is the local time since when the anchor of what was begun ages.
+func (r *Runner) since(b begun, newest uint64) time.Time {
+	return r.ageless(time.Now().Add(-max(0, r.now().Sub(time.Unix(0, b.Anchored)))), b.Sequence, newest)
+}
+
+// ageless returns since when an anchor ages, by the local clock: since when it did so far, but as long as no cut has come
+// after it, no longer than the next one can count.
+func (r *Runner) ageless(since time.Time, anchor, newest uint64) time.Time {
+	if least := time.Now().Add(-time.Duration(lockspace.OutageAfter)); anchor >= newest && since.Before(least) {
+		return least
+	}
+	return since
 }
 
 // slow says that proofs take too long here.

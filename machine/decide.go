@@ -52,7 +52,7 @@ func (j Job) End() uint64 {
 // Ready is a proven job that has not been handed in.
 type Ready struct {
 	Job
-	Anchored time.Time // ledger time of its anchor
+	Anchored time.Time // ledger time since when its anchor ages
 }
 
 // Situation is all that a decision depends on.

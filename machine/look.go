@@ -51,6 +51,12 @@ func (r *Runner) look(ctx context.Context) error {
 	}
 	before := r.view
 	r.view = v
+	if p := r.ready; p != nil {
+		p.since = r.ageless(p.since, p.begun.Sequence, v.Sequence)
+	}
+	if p := r.proving; p != nil {
+		p.since = r.ageless(p.since, p.begun.Sequence, v.Sequence)
+	}
 	r.adopt(m)
 	r.tell(m, r.claim(m, before))
 	return nil

@@ -131,9 +131,10 @@ func (b behind) of(generation, t uint64) bool {
 	return b.felts != nil && b.generation == generation && b.t == t
 }
 
-// proof is a Ready with its bytes.
+// proof is a proven job with its bytes.
 type proof struct {
-	Ready
+	Job
+	since time.Time // local time since when its anchor ages
 	begun begun
 	made  *Made
 }
@@ -251,6 +252,7 @@ func (r *Runner) Run(ctx context.Context) error {
 
 func (r *Runner) loop(ctx context.Context, events <-chan api.Event) error {
 	look := true
+	fresh := false // nothing has been waited for since the last look
 	for ctx.Err() == nil {
 		if look {
 			if err := r.look(ctx); err != nil {
@@ -261,10 +263,14 @@ func (r *Runner) loop(ctx context.Context, events <-chan api.Event) error {
 				r.trouble(ctx, err)
 				continue
 			}
-			look = false
+			look, fresh = false, true
 		}
 		r.extend(ctx)
 		d := Decide(r.situation())
+		if d.Action == Discard && !fresh { // what is known may be old
+			look = true
+			continue
+		}
 		var err error
 		switch d.Action {
 		case Create:
@@ -277,6 +283,7 @@ func (r *Runner) loop(ctx context.Context, events <-chan api.Event) error {
 		case Discard:
 			r.abandon()
 		case Wait:
+			fresh = false
 			if look, err = r.wait(ctx, d.Until, &events); err == nil && look {
 				r.troubles = 0
 			}
@@ -334,13 +341,13 @@ func (r *Runner) situation() Situation {
 		s.Runs = r.sizer.Fit()
 	}
 	if r.ready != nil {
-		s.Ready = &r.ready.Ready
+		s.Ready = &Ready{Job: r.ready.Job, Anchored: s.Now.Add(-time.Since(r.ready.since))}
 	}
 	if r.proving != nil {
 		s.Proving = &r.proving.begun.Job
 	}
-	if r.begun != nil {
-		s.Begun = &Ready{Job: r.begun.Job, Anchored: time.Unix(0, r.begun.Anchored)}
+	if r.begun != nil && r.view != nil {
+		s.Begun = &Ready{Job: r.begun.Job, Anchored: s.Now.Add(-time.Since(r.since(*r.begun, r.view.Sequence)))}
 	}
 	return s
 }

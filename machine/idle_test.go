@@ -1,0 +1,107 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed06907907/fatty/lockspace"
+)
+
+// TestKeepsItsProofOnAnIdleLedger: while nothing is held a ledger makes no cut by itself, and a gap counts as 5 s at most, so
+// that an anchor does not age: a proof that took almost two cadences is taken.
+func TestKeepsItsProofOnAnIdleLedger(t *testing.T) {
+	for _, cadence := range []time.Duration{3 * time.Second, 6 * time.Second, 12 * time.Second, 40 * time.Second} {
+		for _, idle := range []time.Duration{0, 10 * time.Minute} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, aliceKey, bobKey)
+				pass(idle)
+				f := example(t, "lcg")
+				f.Terms.Cadence = lockspace.Duration(cadence)
+				f.Terms.Grace = lockspace.Duration(cadence) + 6*lockspace.Second
+				events, stop := keep(t, &link{w: w, key: aliceKey}, f, oracle{delay: takes(cadence * 19 / 10)}, "")
+				pass(cadence*19/10 + time.Second)
+				if n := len(events.of(Acquired)); n != 1 || len(events.of(Refused)) > 0 || len(events.of(Trouble)) > 0 {
+					t.Errorf("a cadence of %v, idle for %v: acquired %d times with %d proofs: %+v", cadence, idle, n, len(events.of(Proving)), events.list)
+				}
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+// TestAgesWithTheLedger: what another does on an idle ledger makes an anchor no older than the ledger counts; on a busy one a
+// proof that has become too old is thrown away.
+func TestAgesWithTheLedger(t *testing.T) {
+	for name, cut := range map[string]func(second int) bool{
+		"one cut": func(second int) bool { return second == 15 },
+		"busy":    func(int) bool { return true },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, aliceKey, bobKey)
+			events, stop := start(t, &link{w: w, key: aliceKey}, "lcg", oracle{delay: takes(22 * time.Second)})
+			for second := range 24 {
+				pass(time.Second)
+				if cut(second) {
+					w.mu.Lock()
+					_, err := w.cut()
+					w.mu.Unlock()
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			took, proofs := len(events.of(Acquired)), len(events.of(Proving))
+			if (name == "one cut") != (took == 1) || (name == "busy" && proofs != 2) || len(events.of(Refused)) > 0 {
+				t.Errorf("%s: acquired %d times with %d proofs: %+v", name, took, proofs, events.list)
+			}
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestPollsSlowlyWhileTheLedgerStands: the hour that a keeper waits for, the end of another's lease or of a lock-delay, does
+// not come on a ledger that stands still. It looks now and then.
+func TestPollsSlowlyWhileTheLedgerStands(t *testing.T) {
+	for _, name := range []string{"another's lease", "a lock-delay"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, aliceKey, bobKey)
+			ctx, cancel := context.WithCancel(t.Context())
+			go w.run(ctx)
+			a := &link{w: w, key: aliceKey}
+			f := example(t, "lcg")
+			f.Terms.LockDelay = 10 * lockspace.Second
+			_, stopA := keep(t, a, f, oracle{delay: takes(time.Second)}, "")
+			pass(30 * time.Second)
+			b := &link{w: w, key: bobKey}
+			calls := 0
+			b.breakBy(func(string) error { calls++; return nil })
+			_, stopB := keep(t, b, f, oracle{delay: takes(time.Second)}, "")
+			pass(time.Second)
+			a.breakBy(func(string) error { return errors.New("dead") })
+			if name == "a lock-delay" {
+				pass(22 * time.Second)
+				if h, err := w.state.Holder(f.Lock); err != nil || h.State != lockspace.Delayed {
+					t.Fatal(h, err)
+				}
+			}
+			cancel()
+			for i := range 9 {
+				before := calls
+				pass(10 * time.Second)
+				if n := calls - before; n > 20 {
+					t.Errorf("%s: %d calls in the ten seconds from %d s on", name, n, 10*i)
+				}
+			}
+			if err := errors.Join(stopB(), stopA()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
