@@ -166,11 +166,14 @@ func (r *Runner) blind(generation, t uint64) bool {
 	return len(r.cfg.File.Opening) > 0 && t > 0 && r.terms.Opening != lockspace.OpeningPoseidon && !r.opening.of(generation, t)
 }
 
-// wait lasts until something happens: an event, a proof, the time. It says whether the ledger should be looked at again.
-func (r *Runner) wait(ctx context.Context, until time.Time, events *<-chan api.Event) (bool, error) {
+// wait lasts until something happens: an event, a proof, the time. It says whether the ledger should be looked at again. Where
+// the time is past though the ledger was just looked at, it stands still: that is no reason to ask it without rest.
+func (r *Runner) wait(ctx context.Context, until time.Time, fresh bool, events *<-chan api.Event) (bool, error) {
 	d := pollEvery
-	if !until.IsZero() {
-		d = max(pause/5, min(d, until.Sub(r.now())))
+	if left := until.Sub(r.now()); !until.IsZero() && left > 0 {
+		d = max(pause/5, min(d, left))
+	} else if !until.IsZero() && !fresh {
+		return true, nil
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -86,7 +86,7 @@ func TestPollsSlowlyWhileTheLedgerStands(t *testing.T) {
 			pass(time.Second)
 			a.breakBy(func(string) error { return errors.New("dead") })
 			if name == "a lock-delay" {
-				pass(22 * time.Second)
+				pass(16 * time.Second)
 				if h, err := w.state.Holder(f.Lock); err != nil || h.State != lockspace.Delayed {
 					t.Fatal(h, err)
 				}

@@ -283,8 +283,9 @@ func (r *Runner) loop(ctx context.Context, events <-chan api.Event) error {
 		case Discard:
 			r.abandon()
 		case Wait:
+			look, err = r.wait(ctx, d.Until, fresh, &events)
 			fresh = false
-			if look, err = r.wait(ctx, d.Until, &events); err == nil && look {
+			if err == nil && look {
 				r.troubles = 0
 			}
 		}
