@@ -26,14 +26,16 @@ func (r *Runner) openDir() error {
 		return err
 	}
 	s, err := p.load()
+	for _, text := range s.aside {
+		r.report(Event{Kind: SetAside, Text: text})
+	}
 	if err != nil {
 		p.close()
 		return err
 	}
 	r.progress, r.files = p, &proofFiles{dir: p.home.Path(ProofFolder), program: r.cfg.File.Canonical}
-	for _, text := range s.aside {
-		r.report(Event{Kind: SetAside, Text: text})
-	}
+	clean(p.home.Path("data"))
+	clean(r.files.dir)
 	r.begun, r.pieces = s.begun, s.pieces
 	if a := s.accepted; a != nil && r.checkRecord(a) {
 		r.life.last = &part{T0: a.T0, T: a.T, S: a.S, proof: a.Proof}

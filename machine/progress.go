@@ -175,6 +175,16 @@ func (p *progress) read(name string) (r record, err error) {
 	return r, nil
 }
 
+// clean removes what writes left in a folder that were killed.
+func clean(dir string) {
+	entries, _ := os.ReadDir(dir) // none yet, or the next write says more
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") && e.Type().IsRegular() {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
 // saved is what a folder holds.
 type saved struct {
 	accepted, whole *record
@@ -184,7 +194,7 @@ type saved struct {
 }
 
 // load reads everything. What cannot be used is set aside and reported; it is never an error, since all of it can be made
-// again. An error is a folder that cannot be read.
+// again. An error is what cannot be read now, for want of descriptors, say: it may be whole.
 func (p *progress) load() (out saved, err error) {
 	entries, err := os.ReadDir(p.home.Path("data"))
 	if err != nil {
@@ -193,12 +203,12 @@ func (p *progress) load() (out saved, err error) {
 	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), progressSuffix)
 		if !ok || strings.HasPrefix(name, ".") {
-			if strings.HasPrefix(e.Name(), ".") { // of a write that was killed
-				_ = os.Remove(p.home.Path("data", e.Name()))
-			}
 			continue
 		}
 		r, err := p.read(name)
+		if system := (*fs.PathError)(nil); errors.As(err, &system) {
+			return out, fmt.Errorf("the keeper's progress: %w", err)
+		}
 		if err == nil {
 			err = out.take(name, r)
 		}

@@ -141,9 +141,6 @@ func TestTornProgress(t *testing.T) {
 	if s, err := p.load(); err != nil || len(s.aside) > 0 || len(s.pieces) != 3 {
 		t.Errorf("%v %+v", err, s)
 	}
-	if left, err := filepath.Glob(filepath.Join(p.home.Path("data"), ".span*")); err != nil || len(left) > 0 {
-		t.Errorf("%v %v", left, err)
-	}
 }
 
 // TestForeignProgress: whole files that are not this keeper's are set aside, each with its reason.
@@ -431,5 +428,78 @@ func TestFilesOfAnotherLevelStay(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRemovesWhatAKillLeft: a keeper that is killed while it writes leaves temporary files, in both folders that it writes.
+func TestRemovesWhatAKillLeft(t *testing.T) {
+	dir := t.TempDir()
+	f := example(t, "lcg")
+	var left []string
+	for _, folder := range []string{"data", ProofFolder} {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{".renewal-0-1000.proof.123", ".whole.progress.7"} {
+			left = append(left, filepath.Join(dir, folder, name))
+		}
+	}
+	kept := filepath.Join(dir, ProofFolder, "renewal-0-1000.proof")
+	for _, path := range append(left, kept) {
+		if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	events := &log{}
+	r, err := New(Config{File: f, Account: account(aliceKey), Dir: dir, Check: checkFake, Report: events.add})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.openDir(); err != nil {
+		t.Fatal(err)
+	}
+	r.closeDir()
+	for _, path := range left {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if _, err := os.Stat(kept); err != nil || len(events.list) > 0 {
+		t.Errorf("%v %+v", err, events.list)
+	}
+}
+
+// TestProgressThatCannotBeRead: a file that the disk or the system does not give now is not torn. It stays, and the keeper
+// says why it does not start.
+func TestProgressThatCannotBeRead(t *testing.T) {
+	p := filled(t)
+	good, err := os.ReadFile(p.path(fileWhole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(p.path(fileWhole)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(p.path(fileWhole), 0o700); err != nil { // reading it is an error of the system
+		t.Fatal(err)
+	}
+	if s, err := p.load(); err == nil || !strings.Contains(err.Error(), p.path(fileWhole)) || len(s.aside) > 0 {
+		t.Errorf("%v %q", err, s.aside)
+	}
+	if err := os.Remove(p.path(fileWhole)); err != nil {
+		t.Fatal(err)
+	}
+	// What is too large is none of its files, and would not be read by trying again.
+	if err := os.WriteFile(p.path(fileWhole), make([]byte, maxProgressFile+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := p.load(); err != nil || len(s.aside) != 1 {
+		t.Errorf("%v %q", err, s.aside)
+	}
+	if err := os.WriteFile(p.path(fileWhole), good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := p.load(); err != nil || len(s.aside) > 0 || s.whole == nil {
+		t.Errorf("%v %+v", err, s)
 	}
 }
