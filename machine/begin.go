@@ -139,7 +139,7 @@ func (r *Runner) openingOf(ctx context.Context, j Job) ([]vm.Felt, error) {
 	if j.T == 0 {
 		return r.cfg.File.Opening, nil
 	}
-	if r.opening.of(j.Generation, j.T) {
+	if r.opening.of(place{j.Instance, j.Generation, j.T, j.S}) {
 		return r.opening.felts, nil
 	}
 	if r.terms.Opening == lockspace.OpeningPoseidon {
@@ -161,9 +161,9 @@ func (r *Runner) openingOf(ctx context.Context, j Job) ([]vm.Felt, error) {
 	return nil, errors.New("what is behind the machine's state was lost with an earlier process: the lock was released, to begin anew")
 }
 
-// blind says whether what is behind the state at a clock of a life is wanted and not to be had.
-func (r *Runner) blind(generation, t uint64) bool {
-	return len(r.cfg.File.Opening) > 0 && t > 0 && r.terms.Opening != lockspace.OpeningPoseidon && !r.opening.of(generation, t)
+// blind says whether what is behind a state is wanted and not to be had.
+func (r *Runner) blind(at place) bool {
+	return len(r.cfg.File.Opening) > 0 && at.t > 0 && r.terms.Opening != lockspace.OpeningPoseidon && !r.opening.of(at)
 }
 
 // wait lasts until something happens: an event, a proof, the time. It says whether the ledger should be looked at again. Where

@@ -40,7 +40,7 @@ func (r *Runner) openDir() error {
 	if a := s.accepted; a != nil && r.checkRecord(a) {
 		r.life.last = &part{T0: a.T0, T: a.T, S: a.S, proof: a.Proof}
 		if a.Begun != nil {
-			r.opening = behind{a.Begun.Job.Generation, a.T, openingOf(*a)}
+			r.opening = behind{place{a.Begun.Job.Instance, a.Begun.Job.Generation, a.T, a.S}, openingOf(*a)}
 		}
 	}
 	if w := s.whole; w != nil && r.checkRecord(w) {
@@ -151,7 +151,7 @@ func (r *Runner) checkPiece(b begun, p Piece) error {
 // ledger's own whole-life span then ends at whole.
 func (r *Runner) accepted(b begun, made Piece, whole uint64) {
 	state := lockspace.Felt(made.S.Bytes())
-	r.opening = behind{b.Job.Generation, made.T, made.Opening}
+	r.opening = behind{place{b.Job.Instance, b.Job.Generation, made.T, state}, made.Opening}
 	r.life.grow(part{T0: b.Job.T, T: made.T, S: state, proof: made.Proof})
 	if r.view != nil {
 		r.view.Whole, r.view.Due = whole, b.Job.T > 0 && whole == b.Job.T

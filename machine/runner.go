@@ -121,15 +121,19 @@ type Runner struct {
 	unsaved  bool // that nothing can be written was said
 }
 
-// behind is the opening of the state at a clock of a life.
-type behind struct {
-	generation, t uint64
-	felts         []vm.Felt
+// place is a state at a clock of a life.
+type place struct {
+	instance, generation, t uint64
+	s                       lockspace.Felt
 }
 
-func (b behind) of(generation, t uint64) bool {
-	return b.felts != nil && b.generation == generation && b.t == t
+// behind is what is behind the state at a place.
+type behind struct {
+	at    place
+	felts []vm.Felt
 }
+
+func (b behind) of(at place) bool { return b.felts != nil && b.at == at }
 
 // proof is a proven job with its bytes.
 type proof struct {
@@ -336,7 +340,7 @@ func (r *Runner) situation() Situation {
 		Prove: r.sizer.Run}
 	if v := r.view; v != nil {
 		s.Whole, s.Mending = r.life.reaches(v.T, v.S), r.life.mending(v.T, v.S)
-		s.Blind = !r.keeps && r.blind(v.Generation, v.T)
+		s.Blind = !r.keeps && r.blind(place{v.Instance, v.Generation, v.T, v.S})
 	}
 	if r.terms.Inputs != lockspace.InputNone {
 		s.Runs = r.sizer.Fit()

@@ -315,3 +315,38 @@ func TestCarriesWhatIsBehindItsState(t *testing.T) {
 		}
 	})
 }
+
+// TestOpeningIsOfItsState: what was behind a state is no other state's, though a lock that was made again under the same name
+// has come to the same generation and clock.
+func TestOpeningIsOfItsState(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		a := &link{w: w, key: aliceKey}
+		events, stop := start(t, a, "pair", oracle{delay: takes(time.Second)})
+		pass(3 * time.Second)
+		if err := stop(); err != nil || len(events.of(Acquired)) != 1 {
+			t.Fatal(err, events.list)
+		}
+		r, err := New(Config{File: example(t, "pair"), Ledger: a, Prover: oracle{delay: takes(time.Second)}, Account: account(aliceKey), Check: checkFake})
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := job(7, 40)
+		want := []vm.Felt{{}, {}}
+		r.accepted(begun{Job: Job{Instance: j.Instance, Generation: j.Generation, T: 35}}, Piece{T: j.T, S: felts([]lockspace.Felt{j.S})[0], Opening: want}, 0)
+		if got, err := r.openingOf(t.Context(), j); err != nil || len(got) != len(want) {
+			t.Errorf("%v %v", got, err)
+		}
+		for name, change := range map[string]func(*Job){
+			"instance":   func(j *Job) { j.Instance++ },
+			"generation": func(j *Job) { j.Generation++ },
+			"clock":      func(j *Job) { j.T++ },
+			"state":      func(j *Job) { j.S = lockspace.FeltOf(10) },
+		} {
+			other := j
+			change(&other)
+			if got, err := r.openingOf(t.Context(), other); err == nil || got != nil {
+				t.Errorf("another %s: %v", name, got)
+			}
+		}
+	})
+}
