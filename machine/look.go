@@ -26,6 +26,9 @@ func (r *Runner) look(ctx context.Context) error {
 	m, err := r.cfg.Ledger.Machine(ctx, r.cfg.File.Lock)
 	switch api.CodeOf(err) {
 	case api.CodeNotFound:
+		if v := r.view; v != nil && r.keeps && r.now().Before(v.LeaseEnd) {
+			return fmt.Errorf("the node does not know %s, which is held from here until %s: another may know better", r.cfg.File.Lock, v.LeaseEnd.UTC().Format(time.RFC3339))
+		}
 		r.view = nil
 		return nil
 	case api.CodeParams: // a folder, or a lock without a machine
