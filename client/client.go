@@ -145,12 +145,16 @@ func call[R any](ctx context.Context, c *Client, limit time.Duration, method str
 			return nil, err
 		}
 		if api.CodeOf(err) == 0 {
+			var at *url.Error
+			if errors.As(err, &at) {
+				err = at.Err // without the method and the address
+			}
 			err = fmt.Errorf("%s: %w", c.nodes[i].Host, err)
 		}
 		failed = append(failed, err)
 	}
 	// What a node said is worth more than that others were silent, but for what those might do when they are back.
-	var silent []error
+	var silent unanswered
 	var cannot error
 	for _, err := range failed {
 		switch api.CodeOf(err) {
@@ -165,8 +169,24 @@ func call[R any](ctx context.Context, c *Client, limit time.Duration, method str
 	if len(silent) == 0 {
 		return nil, cannot
 	}
-	return nil, fmt.Errorf("%w (%w)", ErrUnreachable, errors.Join(silent...))
+	return nil, fmt.Errorf("%w (%w)", ErrUnreachable, silent)
 }
+
+// unanswered is why each node did not answer, on one line.
+type unanswered []error
+
+func (u unanswered) Error() string {
+	var b strings.Builder
+	for i, err := range u {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(err.Error())
+	}
+	return b.String()
+}
+
+func (u unanswered) Unwrap() []error { return u }
 
 // post sends one request to one node. The error is an *api.Error where the node answered with one.
 func (c *Client) post(ctx context.Context, i int, limit time.Duration, body []byte, out any) error {

@@ -83,6 +83,9 @@ func TestAnotherNode(t *testing.T) {
 	if _, err := newClient(t, down.URL).Head(context.Background()); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("got %v", err)
 	}
+	if _, err := newClient(t, down.URL, nonsense.URL).Head(context.Background()); err == nil || strings.ContainsAny(err.Error(), "\n\"") || strings.Count(err.Error(), down.Listener.Addr().String()) > 2 {
+		t.Errorf("not one line that says each address once or twice: %v", err)
+	}
 	// A node that only follows the ledger is no end of it, and where the others are silent they may take it later.
 	follows := serve(t, func(string, json.RawMessage) any { return api.Errorf(api.CodeUnsupported, "only follows") })
 	for _, nodes := range [][]string{{follows, good}, {down.URL, follows, good}} {

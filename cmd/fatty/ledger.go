@@ -44,7 +44,7 @@ func (a *app) writer() (*client.Client, ed25519.PrivateKey, error) {
 	}
 	key, err := keyfile.Read(path, a.askPassphrase)
 	if err != nil {
-		return nil, nil, coded{"key", errors.Join(err, errors.New("`fatty key new` makes a key; `fatty account grant`, by someone who may, its account"))}
+		return nil, nil, codedf("key", "%w: `fatty key new` makes a key; `fatty account grant`, by someone who may, its account", err)
 	}
 	c, err := a.connect(key)
 	return c, key, err

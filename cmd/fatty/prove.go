@@ -127,7 +127,7 @@ func (a *app) proveRun(ctx context.Context, p *vm.Program, in []vm.Felt, o prove
 	return nil
 }
 
-// proveError says what helps where a run does not fit one proof.
+// proveError is why there is no proof of a run.
 func proveError(err error) error {
 	if errors.Is(err, prover.ErrTooLong) {
 		return codedf("too_long", "%w; a machine's transitions are cut into N runs by --span --segments N", err)

@@ -86,7 +86,7 @@ func (a *app) proveSpan(ctx context.Context, p *vm.Program, in []vm.Felt, o prov
 	defer bar.clear()
 	made, err := (&machine.Spanner{Prover: machine.Bound(pr, 0), Progress: bar.set}).Make(ctx, w)
 	if err != nil {
-		return proveError(err)
+		return spanError(err, w)
 	}
 	sec := spanSeconds{Seconds: made.Seconds}
 	proof, statement := made.Proof, made.Statement
@@ -110,6 +110,27 @@ func (a *app) proveSpan(ctx context.Context, p *vm.Program, in []vm.Felt, o prov
 			res.Program, res.Span, res.Segments, res.Steps, o.out, res.ProofBytes, statement.Level.Proven, sec.Total, sec.Wrap, sec.Merge, sec.Shrink)
 	})
 	return nil
+}
+
+// spanError is why there is no proof of a span's runs, with what helps.
+func spanError(err error, w machine.Work) error {
+	runs, ticks := uint64(len(w.Runs)), uint64(0)
+	for _, r := range w.Runs {
+		ticks += r.Ticks
+	}
+	most := min(ticks, maxSegments)
+	var step *vm.StepError
+	switch tooLong := errors.Is(err, prover.ErrTooLong); {
+	case tooLong && runs < most:
+		return codedf("too_long", "%w; give more than %d by --segments, at most %d", err, runs, most)
+	case tooLong && runs < ticks:
+		return codedf("too_long", "%w; a span is made of at most %d runs at once: prove fewer transitions, and join such spans by `fatty prove merge`", err, runs)
+	case tooLong:
+		return codedf("too_long", "%w; each run has a single transition already: this machine cannot be proven", err)
+	case errors.As(err, &step) && runs == 1 && ticks > 1 && ticks <= maxSegments && uint64(len(w.Runs[0].Transactions)) >= ticks:
+		return codedf("prove", "%w; if the program takes one transaction a run, cut it into as many by --segments %d", err, ticks)
+	}
+	return coded{"prove", err}
 }
 
 // sameDigest is the digest that all runs give, as those of a machine that takes no transactions do, or nothing.

@@ -96,17 +96,38 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 	case errors.Is(err, errReported):
 		return exitFailure
 	case errors.As(err, &usage):
+		if a.json || asksJSON(args) {
+			a.printError(errorBody{"usage", err.Error()})
+			return exitUsage
+		}
 		fmt.Fprintf(errw, "fatty: %s\nRun it with --help to see how it is used.\n", strings.TrimPrefix(err.Error(), "fatty: "))
 		return exitUsage
 	}
 	if a.json {
-		a.print(struct {
-			Error errorBody `json:"error"`
-		}{bodyOf(err)})
+		a.printError(bodyOf(err))
 	} else {
 		fmt.Fprintf(errw, "fatty: %s\n", bodyOf(err).Message)
 	}
 	return exitFailure
+}
+
+func (a *app) printError(b errorBody) {
+	a.print(struct {
+		Error errorBody `json:"error"`
+	}{b})
+}
+
+// asksJSON finds --json behind a flag that could not be read, where reading ended.
+func asksJSON(args []string) bool {
+	for _, s := range args {
+		switch s {
+		case "--json":
+			return true
+		case "--":
+			return false
+		}
+	}
+	return false
 }
 
 // print writes one JSON object on a line of its own.

@@ -56,13 +56,7 @@ func (a *app) verifyCommand() *cobra.Command {
 			if err := want.validate(); err != nil {
 				return err
 			}
-			file, err := a.readFile(args[0], verifier.MaxEnvelopeBytes)
-			var res verifyResult
-			if err == nil {
-				start := time.Now()
-				res, err = a.verify(file, want)
-				res.Seconds = time.Since(start).Seconds()
-			}
+			res, err := a.verifyFile(args[0], want)
 			if err != nil {
 				if !a.json {
 					return err
@@ -117,7 +111,29 @@ func verifyError(err error) coded {
 	return coded{code, err}
 }
 
-// verify checks a proof file and that it is about what is wanted.
+// verifyFile reads a proof file and checks it; an error names the file that it is about.
+func (a *app) verifyFile(path string, want expectations) (verifyResult, error) {
+	if want.program != "" {
+		if id, err := wire.ParseCID(want.program); err == nil {
+			want.program = id.String()
+		} else if want.program, err = a.programID(want.program); err != nil {
+			return verifyResult{}, err
+		}
+	}
+	file, err := a.readFile(path, verifier.MaxEnvelopeBytes)
+	if err != nil {
+		return verifyResult{}, err
+	}
+	start := time.Now()
+	res, err := a.verify(file, want)
+	if err != nil {
+		return res, coded{bodyOf(err).Code, fmt.Errorf("%s: %w", path, err)}
+	}
+	res.Seconds = time.Since(start).Seconds()
+	return res, nil
+}
+
+// verify checks a proof file and that it is about what is wanted, the program by its content id.
 func (a *app) verify(file []byte, want expectations) (verifyResult, error) {
 	s, program, err := verifier.VerifyFile(file, verifier.Accept{})
 	if err != nil {
@@ -137,16 +153,8 @@ func (a *app) verify(file []byte, want expectations) (verifyResult, error) {
 	for i := range res.Output {
 		res.Output[i] = lockspace.Felt(s.Output[i]).String()
 	}
-	if want.program != "" {
-		other := want.program
-		if parsed, err := wire.ParseCID(other); err == nil {
-			other = parsed.String()
-		} else if other, err = a.programID(want.program); err != nil {
-			return res, err
-		}
-		if other != res.Program {
-			return res, codedf("program", "the proof is about program %s, not %s", res.Program, other)
-		}
+	if want.program != "" && want.program != res.Program {
+		return res, codedf("program", "the proof is about program %s, not %s", res.Program, want.program)
 	}
 	for _, d := range []struct{ name, want, got string }{{"life", want.life, res.Life}, {"anchor", want.anchor, res.Anchor}} {
 		if d.want != "" && !strings.EqualFold(trim0x(d.want), d.got) {

@@ -58,15 +58,36 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 	case errors.Is(err, errReported):
 		return exitFailure
 	case errors.As(err, &usage):
+		if a.json || asksJSON(args) {
+			a.printError("usage", err)
+			return exitUsage
+		}
 		fmt.Fprintf(errw, "fattyd: %s\nRun it with --help to see how it is used.\n", err)
 		return exitUsage
 	}
 	if a.json {
-		a.print(map[string]any{"error": map[string]string{"code": "failed", "message": err.Error()}})
+		a.printError("failed", err)
 	} else {
 		fmt.Fprintf(errw, "fattyd: %s\n", err)
 	}
 	return exitFailure
+}
+
+func (a *app) printError(code string, err error) {
+	a.print(map[string]any{"error": map[string]string{"code": code, "message": err.Error()}})
+}
+
+// asksJSON finds --json behind a flag that could not be read, where reading ended.
+func asksJSON(args []string) bool {
+	for _, s := range args {
+		switch s {
+		case "--json":
+			return true
+		case "--":
+			return false
+		}
+	}
+	return false
 }
 
 func (a *app) print(v any) {

@@ -12,7 +12,7 @@ var (
 	// ErrMemory ends a run that needs more cells or segments than the package's bounds allow.
 	ErrMemory = errors.New("vm: the run needs more memory than the VM's bounds allow")
 	// ErrProgram is wrapped by every error of Load.
-	ErrProgram = errors.New("vm: not a Cairo program that can be loaded")
+	ErrProgram = errors.New("vm: want a compiled Cairo program, the JSON file of a Cairo 0 program or of a Cairo 2 executable")
 	// ErrUnsupported names an extension of the instruction set that this VM leaves out.
 	ErrUnsupported = errors.New("vm: instruction set extension not supported")
 )

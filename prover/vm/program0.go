@@ -3,6 +3,7 @@ package vm
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -24,7 +25,11 @@ func Load(data []byte) (*Program, error) {
 		Entries json.RawMessage `json:"entrypoints"`
 	}
 	if err := json.Unmarshal(data, &shape); err != nil {
-		return nil, programErrorf("not JSON of a compiled program: %w", err)
+		var t *json.UnmarshalTypeError
+		if errors.As(err, &t) {
+			return nil, programErrorf("it is a JSON %s, not an object", t.Value)
+		}
+		return nil, programErrorf("%w", wrongJSON(err))
 	}
 	var p *Program
 	var err error
@@ -41,6 +46,18 @@ func Load(data []byte) (*Program, error) {
 		return nil, programErrorf("%s: %w", p.Kind, err)
 	}
 	return p, nil
+}
+
+// wrongJSON says in the file's words what the decoder says in Go's.
+func wrongJSON(err error) error {
+	var t *json.UnmarshalTypeError
+	switch {
+	case !errors.As(err, &t):
+		return fmt.Errorf("it is no JSON: %w", err)
+	case t.Field == "":
+		return fmt.Errorf("it has a JSON %s where no compiler writes one", t.Value)
+	}
+	return fmt.Errorf("its key %s has a JSON %s, which no compiler writes there", t.Field, t.Value)
 }
 
 // checkJSONDepth refuses deep nesting before any decoder recurses into it.
@@ -110,7 +127,7 @@ func loadCairo0(data []byte) (*Program, error) {
 	var f file0
 	d := json.NewDecoder(bytes.NewReader(data))
 	if err := d.Decode(&f); err != nil {
-		return p, err
+		return p, wrongJSON(err)
 	}
 	n, ok := new(big.Int), false
 	if len(f.Prime) <= maxNumberText {

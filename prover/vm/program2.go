@@ -51,7 +51,7 @@ func loadCairo2(data []byte) (*Program, error) {
 	p := &Program{Kind: Cairo2}
 	var f file2
 	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&f); err != nil {
-		return p, err
+		return p, wrongJSON(err)
 	}
 	if err := p.setBytecode(f.Program.Bytecode); err != nil {
 		return p, err
