@@ -225,7 +225,7 @@ func (r *Runner) proven(p *proof) (bool, error) {
 			r.slow(took)
 		}
 	}
-	r.ready, p.since = p, was.since
+	r.ready, p.since, p.at = p, was.since, time.Now()
 	return false, nil
 }
 

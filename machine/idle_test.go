@@ -105,3 +105,38 @@ func TestPollsSlowlyWhileTheLedgerStands(t *testing.T) {
 		})
 	}
 }
+
+// TestWaitsForNoLifeForEverOnAnIdleLedger: an anchor that does not age is no reason to wait for ever for what no node gives.
+func TestWaitsForNoLifeForEverOnAnIdleLedger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, aliceKey, bobKey)
+		ctx, cancel := context.WithCancel(t.Context())
+		go w.run(ctx)
+		_, stopA := start(t, &link{w: w, key: aliceKey}, "lcg", oracle{delay: takes(time.Second)})
+		pass(40 * time.Second)
+		if err := stopA(); err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Minute)
+		cancel()
+		b := &link{w: w, key: bobKey}
+		b.breakBy(func(what string) error {
+			if what == "whole" {
+				return errors.New("connection refused")
+			}
+			return nil
+		})
+		events, stopB := start(t, b, "lcg", oracle{delay: takes(time.Second)})
+		pass(15 * time.Second)
+		if n := len(events.of(Acquired)); n != 0 {
+			t.Errorf("acquired %d times while the whole life may still be had", n)
+		}
+		pass(20 * time.Second)
+		if a, b := len(events.of(Acquired)), len(events.of(Broken)); a != 1 || b != 1 {
+			t.Errorf("acquired %d times, broken %d times: %+v", a, b, events.list)
+		}
+		if err := stopB(); err != nil {
+			t.Error(err)
+		}
+	})
+}

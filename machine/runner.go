@@ -139,6 +139,7 @@ func (b behind) of(at place) bool { return b.felts != nil && b.at == at }
 type proof struct {
 	Job
 	since time.Time // local time since when its anchor ages
+	at    time.Time // and when it was proven
 	begun begun
 	made  *Made
 }
@@ -339,7 +340,8 @@ func (r *Runner) situation() Situation {
 	s := Situation{Now: r.now(), View: r.view, Terms: r.terms, Start: r.cfg.File.Start.Bytes(), Ticks: r.sizer.Ticks, Runs: r.sizer.Runs,
 		Prove: r.sizer.Run}
 	if v := r.view; v != nil {
-		s.Whole, s.Mending = r.life.reaches(v.T, v.S), r.life.mending(v.T, v.S)
+		s.Whole = r.life.reaches(v.T, v.S)
+		s.Mending = r.life.mending(v.T, v.S) && (r.ready == nil || time.Since(r.ready.at) < 2*time.Duration(r.terms.Cadence))
 		s.Blind = !r.keeps && r.blind(place{v.Instance, v.Generation, v.T, v.S})
 	}
 	if r.terms.Inputs != lockspace.InputNone {
