@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed06907907/fatty/lockspace"
+	"github.com/seed06907907/fatty/node/api"
 )
 
 // TestKeepsItsProofOnAnIdleLedger: while nothing is held a ledger makes no cut by itself, and a gap counts as 5 s at most, so
@@ -133,6 +134,39 @@ func TestWaitsForNoLifeForEverOnAnIdleLedger(t *testing.T) {
 		}
 		pass(20 * time.Second)
 		if a, b := len(events.of(Acquired)), len(events.of(Broken)); a != 1 || b != 1 {
+			t.Errorf("acquired %d times, broken %d times: %+v", a, b, events.list)
+		}
+		if err := stopB(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestChainOfLivesBreaksOnAnIdleLedger: nobody has the whole life any more, and the ledger's clock, by which the lock has to be
+// free for a while, goes on only with transactions. The keeper's own let it.
+func TestChainOfLivesBreaksOnAnIdleLedger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, aliceKey, bobKey)
+		ctx, cancel := context.WithCancel(t.Context())
+		go w.run(ctx)
+		f := example(t, "lcg")
+		f.Terms.Cadence = 40 * lockspace.Second
+		_, stopA := keep(t, &link{w: w, key: aliceKey}, f, oracle{delay: takes(time.Second)}, "")
+		pass(100 * time.Second)
+		if err := stopA(); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		b := &link{w: w, key: bobKey}
+		b.breakBy(func(what string) error {
+			if what == "whole" {
+				return api.Errorf(api.CodeGone, "ask another")
+			}
+			return nil
+		})
+		events, stopB := keep(t, b, f, oracle{delay: takes(time.Second)}, "")
+		pass(15 * time.Minute)
+		if a, b := len(events.of(Acquired)), len(events.of(Broken)); a != 1 || b != 1 || len(events.of(Refused)) > 20 {
 			t.Errorf("acquired %d times, broken %d times: %+v", a, b, events.list)
 		}
 		if err := stopB(); err != nil {

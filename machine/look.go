@@ -17,9 +17,11 @@ func (r *Runner) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if skew := time.Until(head.Time.Time); skew > r.skew || time.Since(r.skewAt) > skewKept {
+	// A cut that was there before says nothing of the time: the ledger is idle, or stands still.
+	if skew := time.Until(head.Time.Time); skew > r.skew || (time.Since(r.skewAt) > skewKept && head.Sequence != r.newest) {
 		r.skew, r.skewAt = skew, time.Now()
 	}
+	r.newest = head.Sequence
 	if err := r.behind(head.Sequence); err != nil {
 		return err
 	}

@@ -102,6 +102,7 @@ type Runner struct {
 	floor    uint64        // the sequence of the last receipt: older views say nothing
 	skew     time.Duration // ledger time less local time
 	skewAt   time.Time
+	newest   uint64 // sequence of the head that was seen last
 	ready    *proof
 	proving  *proving
 	opening  behind // what is behind the last accepted state
@@ -154,7 +155,7 @@ const (
 	pollEvery = 3 * time.Second
 	// releaseTimeout bounds the release at the end.
 	releaseTimeout = 10 * time.Second
-	// skewKept is how long the best estimate of the ledger's time is kept; an idle ledger's last cut is old.
+	// skewKept is how long the best estimate of the ledger's time is kept: its clock or this host's may be set.
 	skewKept = 30 * time.Second
 	// firstSteps is the length in steps of the first run: half of what the smallest proof has rows for.
 	firstSteps = 1 << 15
