@@ -12,7 +12,8 @@ const (
 	// maxBody bounds a request; no transaction without its proof is larger (a file has 256 KiB, a program 1 MiB in
 	// base64 goes as an attachment).
 	maxBody = 1 << 20
-	// maxLargeBody bounds a request that may carry a proof: 4 MiB in base64, and the transaction around it.
+	// maxLargeBody bounds a request that may carry proofs: as many as a transaction brings, of 1 MiB each, and the
+	// transaction, all in base64.
 	maxLargeBody = 8 << 20
 )
 

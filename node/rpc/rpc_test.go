@@ -18,6 +18,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/node/api"
 )
 
@@ -176,7 +177,7 @@ func TestBounds(t *testing.T) {
 		"method inside":  {`{"params":{"method":"tx.submit","x":"` + proof + `"}}`, 413, "1006"},
 		"method last":    {`{"params":["` + proof + `"],"method":"tx.submit"}`, 413, "1006"},
 		"a large batch":  {`[{"method":"tx.submit","id":1,"params":["` + proof + `"]}]`, 413, "1006"},
-		"a huge submit":  {`{"method":"tx.submit","id":1,"params":["` + strings.Repeat("A", maxLargeBody) + `"]}`, 413, "1006"},
+		"a huge submit":  {`{"method":"tx.submit","id":1,"params":["` + strings.Repeat("A", maxLargeBody) + `"]}`, 413, fmt.Sprintf("a proof has %d bytes at most", lockspace.MaxProof)},
 		"nested":         {strings.Repeat("[", 1000), 413, "1006"},
 		"nested objects": {strings.Repeat(`{"a":`, 17) + strings.Repeat("}", 17), 413, "1006"},
 		"many":           {`[1,2,3,4]`, 503, "1006"},

@@ -18,6 +18,7 @@ import (
 	golog "github.com/ipfs/go-log/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/node/api"
 )
 
@@ -204,7 +205,7 @@ func (s *Server) read(r io.Reader) ([]byte, shape, error) {
 		return nil, sh, api.Errorf(api.CodeRequest, "the body did not arrive: %v", err)
 	}
 	if buf.Len() > maxLargeBody {
-		return nil, sh, api.Errorf(api.CodeTooLarge, "the body is over %d bytes: a proof has 4 MiB at most", maxLargeBody)
+		return nil, sh, api.Errorf(api.CodeTooLarge, "the body is over %d bytes: a proof has %d bytes at most", maxLargeBody, lockspace.MaxProof)
 	}
 	sh, err = inspect(buf.Bytes())
 	return buf.Bytes(), sh, err
