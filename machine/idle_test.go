@@ -3,6 +3,7 @@ package machine
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,22 +82,25 @@ func TestPollsSlowlyWhileTheLedgerStands(t *testing.T) {
 			_, stopA := keep(t, a, f, oracle{delay: takes(time.Second)}, "")
 			pass(30 * time.Second)
 			b := &link{w: w, key: bobKey}
-			calls := 0
-			b.breakBy(func(string) error { calls++; return nil })
+			var calls atomic.Int64
+			b.breakBy(func(string) error { calls.Add(1); return nil })
 			_, stopB := keep(t, b, f, oracle{delay: takes(time.Second)}, "")
 			pass(time.Second)
 			a.breakBy(func(string) error { return errors.New("dead") })
 			if name == "a lock-delay" {
 				pass(16 * time.Second)
-				if h, err := w.state.Holder(f.Lock); err != nil || h.State != lockspace.Delayed {
+				w.mu.Lock()
+				h, err := w.state.Holder(f.Lock)
+				w.mu.Unlock()
+				if err != nil || h.State != lockspace.Delayed {
 					t.Fatal(h, err)
 				}
 			}
 			cancel()
 			for i := range 9 {
-				before := calls
+				before := calls.Load()
 				pass(10 * time.Second)
-				if n := calls - before; n > 20 {
+				if n := calls.Load() - before; n > 20 {
 					t.Errorf("%s: %d calls in the ten seconds from %d s on", name, n, 10*i)
 				}
 			}

@@ -96,7 +96,9 @@ func TestStandsByForItsSuccessor(t *testing.T) {
 		second, stopB := start(t, b, "lcg", oracle{delay: takes(time.Second)})
 		pass(40 * time.Second)
 		a.breakBy(nil)
+		w.mu.Lock()
 		a.nonce = b.nonce + 100
+		w.mu.Unlock()
 		pass(30 * time.Second)
 		if n := len(first.of(Standing)); n != 1 || len(first.of(Lost)) != 1 || len(second.of(Standing)) > 0 {
 			t.Fatalf("%+v\n%+v", first.list, second.list)
