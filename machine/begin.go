@@ -22,7 +22,7 @@ type proving struct {
 	done   chan *proof // one value, nil if it failed
 	err    error       // valid after done
 	began  time.Time
-	since  time.Time
+	since  time.Time // local time since when its anchor ages
 }
 
 // create makes the lock: its directories, its program, the file with the machine's terms. What is there already is fine, but

@@ -56,9 +56,12 @@ func (r *Runner) submit(ctx context.Context, a Action) error {
 	} else {
 		op = &lockspace.Renew{Path: r.cfg.File.Lock, Instance: p.Instance, Generation: p.Generation, Proof: proof, Anchor: p.begun.Sequence, Runs: r.runs(p.Job), Whole: before, Opening: opening}
 	}
-	r.handed = proof.ID.String()
+	if id := proof.ID.String(); r.handed != id {
+		r.handed, r.unsure = id, false
+	}
 	receipt, err := r.do(ctx, op, attachments...)
 	if err != nil {
+		r.unsure = true
 		return err // the proof stays at hand: if it did not arrive, it still serves
 	}
 	r.floor = max(r.floor, receipt.Sequence)
@@ -111,6 +114,12 @@ func (r *Runner) refused(ctx context.Context, receipt *api.Receipt) error {
 	r.report(Event{Kind: Refused, T: r.ready.T, Sequence: receipt.Sequence, Text: receipt.Message})
 	r.troubles++
 	rest := min(maxPause, pause<<min(r.troubles, 5))
+	if r.unsure { // it may have been taken before; the next look is at no older state than this refusal, and shows it
+		r.unsure = false
+		r.rest(ctx, pause)
+		return nil
+	}
+	r.handed = "" // what another process makes of the same is not this one's
 	switch lockspace.Code(receipt.Code) {
 	case lockspace.CodeDelay, lockspace.CodeQuota, lockspace.CodeNonce, lockspace.CodeExpired, lockspace.CodeWhole:
 		// Later it may do: a whole-life span that nobody has any more is asked for no longer than a lease.

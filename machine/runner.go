@@ -107,7 +107,8 @@ type Runner struct {
 	proving  *proving
 	opening  behind // what is behind the last accepted state
 	life     whole
-	handed   string // id of the proof that was handed in last
+	handed   string // id of the proof that was handed in last, if it was not refused
+	unsure   bool   // whether it was taken: an answer was lost
 	keeps    bool   // this process holds the lock, by a proof of its own or of its folder
 	standby  bool   // another does
 	twin     bool   // with this account's key

@@ -1,12 +1,15 @@
 package machine
 
 import (
+	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/seed06907907/fatty/lockspace"
+	"github.com/seed06907907/fatty/node/api"
 )
 
 // TestTwoKeepersOfOneKey: two processes sign with one key, as after a second `machine run` from another home. One keeps the
@@ -113,6 +116,112 @@ func TestStandsByForItsSuccessor(t *testing.T) {
 		}
 		if err := stopA(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// deaf is a link without events.
+type deaf struct{ *link }
+
+func (deaf) Watch(context.Context, string) <-chan api.Event { return nil }
+
+// TestTwinsOfOneProof: two processes with one key make the same proof in the same moment, and hand it in. It is that one's
+// whose transaction the ledger took.
+func TestTwinsOfOneProof(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		l := &link{w: w, key: aliceKey}
+		quick := oracle{delay: takes(time.Second)}
+		_, stop := start(t, l, "lcg", quick)
+		pass(3 * time.Second)
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		var events [2]log
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 2)
+		for i := range events {
+			r, err := New(Config{File: example(t, "lcg"), Ledger: deaf{l}, Prover: quick, Account: account(aliceKey), Check: checkFake, Report: events[i].add})
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() { done <- r.Run(ctx) }()
+		}
+		pass(5 * time.Second)
+		count := func(k EventKind) int { return len(events[0].of(k)) + len(events[1].of(k)) }
+		if count(Acquired) != 1 || count(Refused) != 1 || count(Standing) != 1 {
+			t.Errorf("%+v\n%+v", events[0].list, events[1].list)
+		}
+		cancel()
+		if err := errors.Join(<-done, <-done); err != nil {
+			t.Error(err)
+		}
+		if n := count(Released); n != 1 {
+			t.Errorf("released %d times", n)
+		}
+	})
+}
+
+// lagging is a link that can answer what it did last.
+type lagging struct {
+	*link
+	so      atomic.Bool
+	head    *api.Head
+	machine *api.Machine
+}
+
+func (l *lagging) Head(ctx context.Context) (*api.Head, error) {
+	if l.so.Load() {
+		return l.head, nil
+	}
+	var err error
+	l.head, err = l.link.Head(ctx)
+	return l.head, err
+}
+
+func (l *lagging) Machine(ctx context.Context, lock string) (*api.Machine, error) {
+	if l.so.Load() {
+		return l.machine, nil
+	}
+	var err error
+	l.machine, err = l.link.Machine(ctx, lock)
+	return l.machine, err
+}
+
+// TestKnowsItsOwnByALostAnswer: the answer to a renewal was lost, and the node that is asked next is behind, so that the same
+// proof is handed in again and refused. It is this process's own all the same.
+func TestKnowsItsOwnByALostAnswer(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		a := &lagging{link: &link{w: w, key: aliceKey}}
+		events := &log{}
+		f := example(t, "pair") // of which this process alone has what is behind the state
+		w.program = f.Canonical
+		r, err := New(Config{File: f, Ledger: a, Prover: oracle{delay: takes(time.Second)}, Account: account(aliceKey), Check: checkFake, Report: events.add})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- r.Run(ctx) }()
+		pass(15 * time.Second)
+		lost := false
+		a.breakBy(func(what string) error {
+			switch {
+			case what == "receipt" && !lost:
+				lost = true
+				a.so.Store(true)
+				return errors.New("connection reset")
+			case what == "do" && lost:
+				a.so.Store(false)
+			}
+			return nil
+		})
+		pass(30 * time.Second)
+		if len(events.of(Refused)) != 1 || len(events.of(Trouble)) != 1 || len(events.of(Standing)) > 0 || len(events.of(Lost)) > 0 || len(events.of(Renewed)) < 3 || w.seen(lockspace.EventLost) > 0 {
+			t.Errorf("%+v", events.list)
+		}
+		cancel()
+		if err := <-done; err != nil || len(events.of(Released)) != 1 {
+			t.Error(err, events.list)
 		}
 	})
 }
