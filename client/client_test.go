@@ -203,12 +203,12 @@ func TestDo(t *testing.T) {
 // only follows does; one that no node took ends with what they said.
 func TestDoAfterAccepted(t *testing.T) {
 	var submits atomic.Uint64
-	accept := true
+	accept, now := true, time.Now
 	refusal := api.Errorf(api.CodeUnsupported, "this node only follows the ledger")
 	answer := func(method string, params json.RawMessage) any {
 		switch method {
 		case "ledger.head":
-			return api.Head{Chain: "c", Sequence: 1, Time: api.FromNano(time.Now().UnixNano())}
+			return api.Head{Chain: "c", Sequence: 1, Time: api.FromNano(now().UnixNano())}
 		case "account.list":
 			var p api.AccountParams
 			_ = json.Unmarshal(params, &p)
@@ -245,6 +245,23 @@ func TestDoAfterAccepted(t *testing.T) {
 	c.cfg.Expiry = 100 * time.Millisecond
 	if _, err := c.Do(t.Context(), &lockspace.Mkdir{Path: "/x"}); !errors.Is(err, ErrExpired) || !strings.Contains(err.Error(), "mempool is full") {
 		t.Errorf("no node took it: %v", err)
+	}
+	// The clock of an idle ledger stands, and then nodes alone say that the time is over.
+	accept, refusal = true, &api.Error{Code: api.CodeRefused, Message: "expired", Data: string(lockspace.CodeExpired)}
+	submits.Store(0)
+	before := time.Now()
+	now = func() time.Time { return before }
+	idle := newClient(t, serve(t, func(method string, params json.RawMessage) any {
+		if method == "tx.wait" {
+			return api.Errorf(api.CodeTimeout, "no receipt")
+		}
+		return answer(method, params)
+	}))
+	idle.cfg.Expiry = 800 * time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := idle.Do(ctx, &lockspace.Mkdir{Path: "/x"}); !errors.Is(err, ErrExpired) || submits.Load() < 2 {
+		t.Errorf("expired on an idle ledger: %v after %d tries", err, submits.Load())
 	}
 	if err := fmt.Errorf("%w (%w)", ErrUnreachable, context.DeadlineExceeded); !transient(err) {
 		t.Error("nodes that are slow are an end of it")

@@ -91,10 +91,11 @@ func (c *Client) once(ctx context.Context, op lockspace.Op, attachments [][]byte
 		return nil, false, err
 	}
 	id := wire.Sum(tx).String()
+	signed := time.Now()
 	accepted := false // by some node: from then on only a receipt or the expiry says what became of it
 	for {
 		_, refusal := c.Submit(ctx, tx, attachments...)
-		if isNonce(refusal) {
+		if isRefusal(refusal, lockspace.CodeNonce) {
 			c.forget()
 			// The refusal may be of the very bytes that arrived before: their receipt says so.
 			if r, err := c.Wait(ctx, id, briefly); err == nil && r.Code != string(lockspace.CodeNonce) {
@@ -125,7 +126,9 @@ func (c *Client) once(ctx context.Context, op lockspace.Op, attachments [][]byte
 		}
 		// A node that takes a transaction and does not order it may be cut off, or censor: another comes next.
 		c.prefer(c.order()[1%len(c.nodes)])
-		if head, err := c.Head(ctx); err == nil && head.Time.After(expiry) {
+		// The clock of an idle ledger stands: there a node says that the time is over, and this clock that it may be.
+		over := isRefusal(refusal, lockspace.CodeExpired) && time.Since(signed) > c.cfg.Expiry
+		if head, err := c.Head(ctx); over || err == nil && head.Time.After(expiry) {
 			// What is executed from now on cannot be ours; it may have been just before.
 			if r, err := c.Wait(ctx, id, briefly); err == nil {
 				return r, false, nil
@@ -148,9 +151,9 @@ func transient(err error) bool {
 	return false
 }
 
-func isNonce(err error) bool {
+func isRefusal(err error, code lockspace.Code) bool {
 	var e *api.Error
-	return errors.As(err, &e) && e.Data == string(lockspace.CodeNonce)
+	return errors.As(err, &e) && e.Data == string(code)
 }
 
 // nonce returns the next nonce of the client's account on this chain.
