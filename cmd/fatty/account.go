@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/node/api"
 )
@@ -72,7 +73,7 @@ func (a *app) accountGrant() *cobra.Command {
 			op := &lockspace.Grant{Name: name, Grant: may, Quota: q}
 			op.Quota.Refill = lockspace.Duration(refill)
 			if err := op.Account.UnmarshalText([]byte(args[0])); err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			cl, _, err := a.writer()
 			if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/machine"
 	"github.com/seed06907907/fatty/prover/vm"
 	"github.com/seed06907907/fatty/verifier"
@@ -41,7 +42,7 @@ func (c cutting) work(ctx context.Context, p *vm.Program, in []vm.Felt) (machine
 	case !t0.IsUint64() || !n.IsUint64() || n.Uint64() >= verifier.MaxClock || t0.Uint64() >= verifier.MaxClock-n.Uint64():
 		return w, codedf("input", "t0 = %s, n = %s: a machine's clock stays below 2^62", feltText(t0), feltText(n))
 	case n.Uint64() < uint64(c.segments):
-		return w, usagef("--segments %d: %d transitions make at most %d runs", c.segments, n.Uint64(), n.Uint64())
+		return w, cli.Usagef("--segments %d: %d transitions make at most %d runs", c.segments, n.Uint64(), n.Uint64())
 	}
 	w.T, w.S = t0.Uint64(), in[1]
 	if c.segments == 1 {
@@ -75,7 +76,7 @@ func (c cutting) felts(ctx context.Context, p *vm.Program, in []vm.Felt) (int, e
 	n, k := in[2].Uint64(), uint64(len(in)-headFelts)
 	if c.transaction >= 0 {
 		if uint64(c.transaction) > k/n {
-			return 0, usagef("--transaction %d: %d felts follow in the input, too few for %d transactions", c.transaction, k, n)
+			return 0, cli.Usagef("--transaction %d: %d felts follow in the input, too few for %d transactions", c.transaction, k, n)
 		}
 		return c.transaction, nil
 	}

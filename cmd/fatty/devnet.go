@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/machine"
 	"github.com/seed06907907/fatty/node"
 	"github.com/seed06907907/fatty/node/home"
@@ -40,13 +41,13 @@ func (a *app) devnetCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {
 			case o.validators < 1 || o.validators > 16:
-				return usagef("%s: --validators %d: want 1 to 16 (4 bear the loss of one)", c.CommandPath(), o.validators)
+				return cli.Usagef("%s: --validators %d: want 1 to 16 (4 bear the loss of one)", c.CommandPath(), o.validators)
 			case o.cadence < time.Second || o.cadence > 10*time.Minute:
-				return usagef("%s: --cadence %s: want 1s to 10m", c.CommandPath(), o.cadence)
+				return cli.Usagef("%s: --cadence %s: want 1s to 10m", c.CommandPath(), o.cadence)
 			case o.forTime < 0 || o.killAfter < 0 || o.killValidator < 0:
-				return usagef("%s: durations are not negative", c.CommandPath())
+				return cli.Usagef("%s: durations are not negative", c.CommandPath())
 			case o.killValidator > 0 && o.validators < 4:
-				return usagef("%s: --kill-validator needs at least 4 validators: %d do not bear the loss of one", c.CommandPath(), o.validators)
+				return cli.Usagef("%s: --kill-validator needs at least 4 validators: %d do not bear the loss of one", c.CommandPath(), o.validators)
 			}
 			return a.devnet(c.Context(), o)
 		},
@@ -113,7 +114,7 @@ func (a *app) devnet(ctx context.Context, o devnetOptions) (err error) {
 		return coded{"devnet", err}
 	}
 	if !ok {
-		return errReported
+		return cli.ErrReported
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"os"
 
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/prover/vm"
 )
@@ -124,7 +125,7 @@ func feltTexts(list []vm.Felt) []string {
 func parseDigest(what, s string) (d [32]byte, err error) {
 	b, err := hex.DecodeString(trim0x(s))
 	if err != nil || len(b) != len(d) {
-		return d, usagef("--%s %.80q: want 32 bytes, 64 hexadecimal digits", what, s)
+		return d, cli.Usagef("--%s %.80q: want 32 bytes, 64 hexadecimal digits", what, s)
 	}
 	copy(d[:], b)
 	return d, nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/seed06907907/fatty/client"
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/node/api"
 	"github.com/seed06907907/fatty/node/home"
@@ -63,7 +64,7 @@ func (a *app) connect(key ed25519.PrivateKey) (*client.Client, error) {
 	}
 	c, err := client.New(cfg)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, cli.Usage(err)
 	}
 	return c, nil
 }

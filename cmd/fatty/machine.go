@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed06907907/fatty/client"
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/machine"
 	"github.com/seed06907907/fatty/node/api"
@@ -166,34 +167,34 @@ func (o *runFlags) check(c *cobra.Command) error {
 	set, name := c.Flags().Changed, c.CommandPath()
 	switch {
 	case o.security != verifier.Security100 && o.security != verifier.Security124:
-		return usagef("%s: --security %d: want %d or %d", name, o.security, verifier.Security100, verifier.Security124)
+		return cli.Usagef("%s: --security %d: want %d or %d", name, o.security, verifier.Security100, verifier.Security124)
 	case o.nice < 0 || o.nice > maxNice:
-		return usagef("%s: --nice %d: want 0 to %d, by which the priority becomes lower", name, o.nice, maxNice)
+		return cli.Usagef("%s: --nice %d: want 0 to %d, by which the priority becomes lower", name, o.nice, maxNice)
 	case set("cadence") && o.cadence <= 0:
-		return usagef("%s: --cadence %s: want more than 0, such as 12s", name, o.cadence)
+		return cli.Usagef("%s: --cadence %s: want more than 0, such as 12s", name, o.cadence)
 	case set("grace") && o.grace <= 0:
-		return usagef("%s: --grace %s: want more than 0, such as 45s", name, o.grace)
+		return cli.Usagef("%s: --grace %s: want more than 0, such as 45s", name, o.grace)
 	case o.delay < 0:
-		return usagef("%s: --lock-delay %s: want 0 or more, such as 2s", name, o.delay)
+		return cli.Usagef("%s: --lock-delay %s: want 0 or more, such as 2s", name, o.delay)
 	}
 	if set("lock") {
 		const want = "want a path such as /demo/counter"
 		if err := lockspace.CheckPath(o.lock); err != nil {
-			return usagef("%s: --lock: %w: %s", name, err, want)
+			return cli.Usagef("%s: --lock: %w: %s", name, err, want)
 		}
 		if o.lock == "/" {
-			return usagef("%s: --lock /: the root is no lock: %s", name, want)
+			return cli.Usagef("%s: --lock /: the root is no lock: %s", name, want)
 		}
 	}
 	if len(o.publish) > lockspace.MaxAddresses {
-		return usagef("%s: --publish: %d addresses: at most %d", name, len(o.publish), lockspace.MaxAddresses)
+		return cli.Usagef("%s: --publish: %d addresses: at most %d", name, len(o.publish), lockspace.MaxAddresses)
 	}
 	for _, addr := range o.publish {
 		if len(addr) > lockspace.MaxAddress {
-			return usagef("%s: --publish %.80s..: an address of %d bytes: at most %d", name, addr, len(addr), lockspace.MaxAddress)
+			return cli.Usagef("%s: --publish %.80s..: an address of %d bytes: at most %d", name, addr, len(addr), lockspace.MaxAddress)
 		}
 		if _, err := multiaddr.NewMultiaddr(addr); err != nil {
-			return usagef("%s: --publish %q: want a multiaddr, such as /ip4/203.0.113.5/tcp/7070: %w", name, addr, err)
+			return cli.Usagef("%s: --publish %q: want a multiaddr, such as /ip4/203.0.113.5/tcp/7070: %w", name, addr, err)
 		}
 	}
 	return nil

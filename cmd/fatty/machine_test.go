@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 )
 
 // What `machine run` cannot use is refused as wrong use before anything is done, even the machine file is read.
@@ -31,13 +33,13 @@ func TestMachineRunFlags(t *testing.T) {
 	} {
 		var out, errw bytes.Buffer
 		code := run(t.Context(), []string{"machine", "run", "none.toml", c.flag + "=" + c.value}, strings.NewReader(""), &out, &errw)
-		if said := errw.String(); code != exitUsage || !strings.Contains(said, c.flag) || !strings.Contains(said, c.want) {
+		if said := errw.String(); code != cli.ExitUsage || !strings.Contains(said, c.flag) || !strings.Contains(said, c.want) {
 			t.Errorf("%s %q: exit code %d, %s", c.flag, c.value, code, said)
 		}
 	}
 	for _, args := range [][]string{{"--lock-delay=0s"}, {"--nice=0", "--cadence=5s", "--grace=1m"}, {"--publish=/ip4/192.0.2.1/tcp/7", "--publish=/dns4/a.example/udp/7/quic-v1"}, {"--lock=/a/b"}} {
 		var out, errw bytes.Buffer
-		if code := run(t.Context(), append([]string{"machine", "run", "none.toml"}, args...), strings.NewReader(""), &out, &errw); code != exitFailure || !strings.Contains(errw.String(), "none.toml") {
+		if code := run(t.Context(), append([]string{"machine", "run", "none.toml"}, args...), strings.NewReader(""), &out, &errw); code != cli.ExitFailure || !strings.Contains(errw.String(), "none.toml") {
 			t.Errorf("%s: exit code %d, %s", args, code, errw.String())
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/node/home"
 )
 
@@ -25,7 +26,7 @@ type output struct {
 // symbolic link stays: what it leads to is written.
 func openOutput(flag, path string) (output, error) {
 	if path == "-" {
-		return output{}, usagef("--%s -: standard output is for what is said of the result; name a file", flag)
+		return output{}, cli.Usagef("--%s -: standard output is for what is said of the result; name a file", flag)
 	}
 	cannot := func(err error) error {
 		var at *fs.PathError

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/prover"
 	"github.com/seed06907907/fatty/prover/vm"
 )
@@ -124,13 +125,13 @@ func (a *app) programRun() *cobra.Command {
 			"VM's binary and JSON formats, the memory sorted by address.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if input == "" {
-				return usagef("%s: name the input vector with --input FILE", c.CommandPath())
+				return cli.Usagef("%s: name the input vector with --input FILE", c.CommandPath())
 			}
 			if noPad && !cfg.ProofMode {
-				return usagef("%s: --no-pad says how --proof-mode ends, and goes with it", c.CommandPath())
+				return cli.Usagef("%s: --no-pad says how --proof-mode ends, and goes with it", c.CommandPath())
 			}
 			if public != "" && !cfg.ProofMode {
-				return usagef("%s: only a run with --proof-mode has a public input", c.CommandPath())
+				return cli.Usagef("%s: only a run with --proof-mode has a public input", c.CommandPath())
 			}
 			files := []*runFile{{flag: "trace", path: trace}, {flag: "memory", path: memory}, {flag: "public", path: public}}
 			for _, f := range files {

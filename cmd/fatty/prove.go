@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/prover"
 	"github.com/seed06907907/fatty/prover/vm"
 	"github.com/seed06907907/fatty/verifier"
@@ -88,15 +89,15 @@ func (a *app) proveCommand() *cobra.Command {
 func (o *proveFlags) read(c *cobra.Command) (err error) {
 	switch {
 	case o.input == "" || o.out == "":
-		return usagef("%s: want --input FILE and --out FILE", c.CommandPath())
+		return cli.Usagef("%s: want --input FILE and --out FILE", c.CommandPath())
 	case o.opt.Security != verifier.Security100 && o.opt.Security != verifier.Security124:
-		return usagef("%s: --security %d: want %d or %d", c.CommandPath(), o.opt.Security, verifier.Security100, verifier.Security124)
+		return cli.Usagef("%s: --security %d: want %d or %d", c.CommandPath(), o.opt.Security, verifier.Security100, verifier.Security124)
 	case !o.span && (o.shrink || c.Flags().Changed("segments") || c.Flags().Changed("transaction")):
-		return usagef("%s: --segments, --transaction and --shrink say how a span is made: give --span with them", c.CommandPath())
+		return cli.Usagef("%s: --segments, --transaction and --shrink say how a span is made: give --span with them", c.CommandPath())
 	case o.cut.segments < 1 || o.cut.segments > maxSegments:
-		return usagef("%s: --segments %d: want 1 to %d", c.CommandPath(), o.cut.segments, maxSegments)
+		return cli.Usagef("%s: --segments %d: want 1 to %d", c.CommandPath(), o.cut.segments, maxSegments)
 	case o.cut.transaction < -1:
-		return usagef("%s: --transaction %d: want the number of felts", c.CommandPath(), o.cut.transaction)
+		return cli.Usagef("%s: --transaction %d: want the number of felts", c.CommandPath(), o.cut.transaction)
 	}
 	if o.opt.Life, err = digestFlag("life", o.life); err != nil {
 		return err

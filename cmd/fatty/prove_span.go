@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/machine"
 	"github.com/seed06907907/fatty/node/api"
@@ -163,7 +164,7 @@ func (a *app) mergeCommand() *cobra.Command {
 			"anchor, stays where they agree and is zero where they do not.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if out == "" {
-				return usagef("%s: want --out FILE", c.CommandPath())
+				return cli.Usagef("%s: want --out FILE", c.CommandPath())
 			}
 			began := time.Now()
 			to, err := openOutput("out", out)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed06907907/fatty/client"
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/node/api"
 )
@@ -33,7 +34,7 @@ func (a *app) sendCommand() *cobra.Command {
 			for _, s := range args[1:] {
 				f, err := lockspace.ParseFelt(s)
 				if err != nil {
-					return usageError{err}
+					return cli.Usage(err)
 				}
 				op.Felts = append(op.Felts, f)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/internal/wire"
 	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/verifier"
@@ -62,10 +63,10 @@ func (a *app) verifyCommand() *cobra.Command {
 					return err
 				}
 				a.print(struct {
-					Valid bool      `json:"valid"`
-					Error errorBody `json:"error"`
+					Valid bool          `json:"valid"`
+					Error cli.ErrorBody `json:"error"`
 				}{false, bodyOf(err)})
-				return errReported
+				return cli.ErrReported
 			}
 			a.show(res, func(w io.Writer) {
 				fmt.Fprintf(w, "valid     a %s, %.1f bits proven (%.1f conjectured), checked in %.0f ms\nprogram   %s\nkey       %s\nlife      %s\nanchor    %s\n%s\n",
@@ -91,7 +92,7 @@ func (e expectations) validate() error {
 	}
 	if e.machine != "" {
 		if _, err := wire.ParseCID(e.machine); err != nil {
-			return usagef("--machine: %w", err)
+			return cli.Usagef("--machine: %w", err)
 		}
 	}
 	return nil

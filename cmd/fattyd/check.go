@@ -12,6 +12,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 	"github.com/spf13/cobra"
 
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/node"
 	"github.com/seed06907907/fatty/node/home"
 	"github.com/seed06907907/fatty/node/keyfile"
@@ -58,7 +59,7 @@ func (a *app) checkCommand() *cobra.Command {
 				a.print(map[string]any{"ok": ok, "checks": list})
 			}
 			if !ok {
-				return errReported
+				return cli.ErrReported
 			}
 			return nil
 		},

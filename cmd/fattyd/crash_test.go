@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/seed06907907/fatty/client"
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/node/home"
 	"github.com/seed06907907/fatty/node/keyfile"
@@ -76,7 +77,7 @@ func TestKillLosesNothing(t *testing.T) {
 	}
 	command := func(args ...string) map[string]any {
 		var out, errw strings.Builder
-		if code := run(t.Context(), append([]string{"--home", dir, "--json"}, args...), strings.NewReader(""), &out, &errw); code != exitOK {
+		if code := run(t.Context(), append([]string{"--home", dir, "--json"}, args...), strings.NewReader(""), &out, &errw); code != cli.ExitOK {
 			t.Fatalf("%v: %d %s %s", args, code, out.String(), errw.String())
 		}
 		var v map[string]any

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/node/home"
 	"github.com/seed06907907/fatty/node/keyfile"
 )
@@ -25,7 +26,7 @@ func (a *app) genesisCommand() *cobra.Command {
 			"public key that `fatty key show` prints; KEY:grant may let others in, NAME=KEY names it.",
 		RunE: func(*cobra.Command, []string) error {
 			if len(validators) == 0 {
-				return usagef("genesis: name at least one --validator NAME=CARD, as `fattyd init` prints it")
+				return cli.Usagef("genesis: name at least one --validator NAME=CARD, as `fattyd init` prints it")
 			}
 			g := home.DefaultGenesis(chain)
 			g.Lease = home.LeaseRules{Cadence: cadence.Seconds(), Grace: grace.Seconds(), LockDelay: delay.Seconds()}

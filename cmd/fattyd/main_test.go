@@ -13,6 +13,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
+
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 )
 
 func TestMain(m *testing.M) {
@@ -59,7 +61,7 @@ func setJSON(ts *testscript.TestScript, _ bool, args []string) {
 func TestDocumentation(t *testing.T) {
 	var out bytes.Buffer
 	dir := t.TempDir()
-	if code := run(context.Background(), []string{"docs", dir}, strings.NewReader(""), &out, io.Discard); code != exitOK {
+	if code := run(context.Background(), []string{"docs", dir}, strings.NewReader(""), &out, io.Discard); code != cli.ExitOK {
 		t.Fatal(code, out.String())
 	}
 	var walk func(c *cobra.Command)
@@ -78,7 +80,7 @@ func TestDocumentation(t *testing.T) {
 		}
 	}
 	walk((&app{}).command())
-	if code := run(context.Background(), []string{"completion", "bash"}, strings.NewReader(""), &out, io.Discard); code != exitOK || !strings.Contains(out.String(), "fattyd") {
+	if code := run(context.Background(), []string{"completion", "bash"}, strings.NewReader(""), &out, io.Discard); code != cli.ExitOK || !strings.Contains(out.String(), "fattyd") {
 		t.Error(code)
 	}
 }
@@ -90,8 +92,8 @@ func TestExitCodes(t *testing.T) {
 		args string
 		want int
 	}{
-		{"--help", exitOK}, {"--version", exitOK}, {"", exitOK}, {"nonsense", exitUsage}, {"start x", exitUsage}, {"--what", exitUsage},
-		{"genesis", exitUsage}, {"start --role boss", exitUsage}, {"genesis --validator x", exitFailure}, {"start", exitFailure}, {"check", exitFailure},
+		{"--help", cli.ExitOK}, {"--version", cli.ExitOK}, {"", cli.ExitOK}, {"nonsense", cli.ExitUsage}, {"start x", cli.ExitUsage}, {"--what", cli.ExitUsage},
+		{"genesis", cli.ExitUsage}, {"start --role boss", cli.ExitUsage}, {"genesis --validator x", cli.ExitFailure}, {"start", cli.ExitFailure}, {"check", cli.ExitFailure},
 	} {
 		var out, errw bytes.Buffer
 		args := append([]string{"--home", home}, strings.Fields(c.args)...)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed06907907/fatty/cmd/internal/cli"
 	"github.com/seed06907907/fatty/node"
 	"github.com/seed06907907/fatty/node/home"
 )
@@ -33,7 +34,7 @@ func (a *app) startCommand() *cobra.Command {
 			if role != "" {
 				cfg.Node.Role = role
 				if err := cfg.Validate(); err != nil {
-					return usageError{err}
+					return cli.Usage(err)
 				}
 			}
 			gen, err := h.Genesis()
