@@ -199,7 +199,8 @@ func (r *Runner) adopt(m *api.Machine) {
 		return
 	}
 	is := func(j Job, end Piece) bool {
-		return end.First == 0 && uint64(end.Runs) == j.Runs && end.Wrapped && m.Proof == wire.Sum(end.Proof).String() && j.Instance == v.Instance && j.Generation == v.Generation && j.T < v.T && end.T == v.T && end.S.Bytes() == v.S
+		return end.First == 0 && uint64(end.Runs) == j.Runs && end.Wrapped && j.Instance == v.Instance && j.Generation == v.Generation && j.T < v.T && end.T == v.T && end.S.Bytes() == v.S &&
+			m.Proof == wire.Sum(end.Proof).String() // last: it hashes the proof
 	}
 	if p := r.ready; p != nil && m.Proof == r.handed && is(p.Job, p.made.Piece) {
 		r.ready = nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed06907907/fatty/examples"
+	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/node/home"
 	"github.com/seed06907907/fatty/node/keyfile"
 )
@@ -69,12 +70,8 @@ func setup(dir string, validators int, cadence time.Duration, machineName string
 		if err != nil {
 			return nil, err
 		}
-		peer, err := keyfile.PeerID(keyfile.Public(k))
-		if err != nil {
-			return nil, err
-		}
 		account("machine "+name, k, false)
-		p.machines = append(p.machines, machinePlan{name, h, peer.String()})
+		p.machines = append(p.machines, machinePlan{name, h, lockspace.AccountID(keyfile.Public(k)).PeerID()})
 	}
 	ports, err := freePorts(2 * validators)
 	if err != nil {

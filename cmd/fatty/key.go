@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/seed06907907/fatty/lockspace"
 	"github.com/seed06907907/fatty/node/keyfile"
 )
 
@@ -34,11 +35,7 @@ type keyInfo struct {
 
 func (a *app) showKey(key ed25519.PrivateKey, file, old string) error {
 	pub := keyfile.Public(key)
-	peer, err := keyfile.PeerID(pub)
-	if err != nil {
-		return err
-	}
-	info := keyInfo{keyfile.Text(pub), peer.String(), file, old}
+	info := keyInfo{keyfile.Text(pub), lockspace.AccountID(pub).PeerID(), file, old}
 	a.show(info, func(w io.Writer) {
 		fmt.Fprintf(w, "key   %s\npeer  %s\nfile  %s\n", info.Key, info.Peer, info.File)
 		if old != "" {

@@ -114,17 +114,14 @@ func (a *app) machineRun() *cobra.Command {
 				return err
 			}
 			defer cl.Close()
-			pub := keyfile.Public(key)
-			peer, err := keyfile.PeerID(pub)
-			if err != nil {
-				return err
-			}
+			account := lockspace.AccountID(keyfile.Public(key))
+			peer := account.PeerID()
 			h, err := a.homeDir()
 			if err != nil {
 				return err
 			}
-			r, err := machine.New(machine.Config{File: f, Security: o.security, Dir: h.Path("machines", peer.String(), lockFolder(f.Lock)), Ledger: ledger{cl},
-				Account: pub, Addresses: o.publish, Report: a.machineEvent(f.Lock)})
+			r, err := machine.New(machine.Config{File: f, Security: o.security, Dir: h.Path("machines", peer, lockFolder(f.Lock)), Ledger: ledger{cl},
+				Account: account, Addresses: o.publish, Report: a.machineEvent(f.Lock)})
 			if err != nil {
 				return coded{"machine", err}
 			}
