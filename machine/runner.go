@@ -364,11 +364,11 @@ func (r *Runner) situation() Situation {
 // prepare commits the tables that every proof shares, beside everything else, so that the first proof need not.
 func (r *Runner) prepare() {
 	if w, ok := r.cfg.Prover.(bounded).Prover.(warmer); ok {
-		go func() { _ = w.Warm(context.Background(), r.cfg.Security, 0) }() // the first proof does it otherwise, and reports
+		go func() { _ = w.Warm(context.Background(), r.cfg.Security) }() // the first proof does it otherwise, and reports
 	}
 }
 
 // warmer is a Prover that can prepare for its first proof.
 type warmer interface {
-	Warm(ctx context.Context, security, logN int) error
+	Warm(ctx context.Context, security int) error
 }

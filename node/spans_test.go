@@ -71,9 +71,6 @@ func (p *spanner) merge(left, right []byte) []byte {
 // Real proofs hold a lock: a span of two runs acquires it, one renews it, and the next brings the whole life so far, which
 // is then served as a file that verifies from the machine's start. A run's proof renews nothing.
 func TestRealSpans(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it makes real proofs")
-	}
 	c := newCell(t, 1)
 	c.proofs = nil
 	n := c.start(0)

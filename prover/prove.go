@@ -219,15 +219,13 @@ func (pr *Prover) fixed(ctx context.Context, p verifier.Program, key verifier.Ke
 	return pre, pr.program, nil
 }
 
-// Warm commits the preprocessed tables of a level's size, the smallest if logN is 0, and the circuits that its proofs need
-// to become spans, so that the first of each need not. security as in Options.
-func (pr *Prover) Warm(ctx context.Context, security, logN int) error {
+// Warm commits the preprocessed tables of the smallest size and the circuits that its proofs need to become spans, so that
+// the first of each need not. security as in Options.
+func (pr *Prover) Warm(ctx context.Context, security int) error {
 	if security == 0 {
 		security = verifier.Security100
 	}
-	if logN == 0 {
-		logN = verifier.PinnedSizes()[0]
-	}
+	logN := verifier.PinnedSizes()[0]
 	params, err := verifier.Params(security, logN)
 	if err != nil {
 		return err

@@ -111,10 +111,7 @@ func TestMutations(t *testing.T) {
 	everything(b, seed)
 	c := satisfied(t, b)
 	x := newCells(t, c)
-	each := 40
-	if testing.Short() {
-		each = 4
-	}
+	const each = 40
 	for component, comp := range Set().Components {
 		for column, name := range comp.Main {
 			rows := c.Rows[component]
