@@ -31,15 +31,7 @@ func TestBelievesNoNodeThatSaysNotFound(t *testing.T) {
 	for name, most := range map[string]int{"behind": 0, "a liar": 30} { // three transactions a try, and none before its lease is over
 		inWorld(t, func(t *testing.T, w *world) {
 			a := &young{link: &link{w: w, key: aliceKey}}
-			f := example(t, "lcg")
-			events := &log{}
-			r, err := New(Config{File: f, Ledger: a, Prover: oracle{delay: takes(time.Second)}, Account: account(aliceKey), Check: checkFake, Report: events.add})
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, cancel := context.WithCancel(t.Context())
-			done := make(chan error, 1)
-			go func() { done <- r.Run(ctx) }()
+			events, stop := keepOver(t, a, a.link, example(t, "lcg"), oracle{delay: takes(time.Second)}, "")
 			pass(14 * time.Second)
 			created := len(events.of(Created))
 			var did atomic.Int64
@@ -72,8 +64,7 @@ func TestBelievesNoNodeThatSaysNotFound(t *testing.T) {
 			if len(events.of(Created)) != 1 || len(events.of(Renewed)) < 3 {
 				t.Errorf("%s: %+v", name, events.list)
 			}
-			cancel()
-			if err := <-done; err != nil {
+			if err := stop(); err != nil {
 				t.Error(err)
 			}
 		})

@@ -125,12 +125,7 @@ func TestWaitsForNoLifeForEverOnAnIdleLedger(t *testing.T) {
 		pass(2 * time.Minute)
 		cancel()
 		b := &link{w: w, key: bobKey}
-		b.breakBy(func(what string) error {
-			if what == "whole" {
-				return errors.New("connection refused")
-			}
-			return nil
-		})
+		b.lacks("whole", errors.New("connection refused"))
 		events, stopB := start(t, b, "lcg", oracle{delay: takes(time.Second)})
 		pass(15 * time.Second)
 		if n := len(events.of(Acquired)); n != 0 {
@@ -162,12 +157,7 @@ func TestChainOfLivesBreaksOnAnIdleLedger(t *testing.T) {
 		}
 		cancel()
 		b := &link{w: w, key: bobKey}
-		b.breakBy(func(what string) error {
-			if what == "whole" {
-				return api.Errorf(api.CodeGone, "ask another")
-			}
-			return nil
-		})
+		b.lacks("whole", api.Errorf(api.CodeGone, "ask another"))
 		events, stopB := keep(t, b, f, oracle{delay: takes(time.Second)}, "")
 		pass(15 * time.Minute)
 		if a, b := len(events.of(Acquired)), len(events.of(Broken)); a != 1 || b != 1 || len(events.of(Refused)) > 20 {

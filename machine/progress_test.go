@@ -338,21 +338,26 @@ func TestProofsOfProgressAreChecked(t *testing.T) {
 	})
 }
 
+// killed has a keeper hold a lock for 40 s and die. What is left is its folder, and the account's link, which is cut.
+func killed(t *testing.T, w *world, f *File, p Prover) (*link, string) {
+	t.Helper()
+	dir, a := t.TempDir(), &link{w: w, key: aliceKey}
+	_, stop := keep(t, a, f, p, dir)
+	pass(40 * time.Second)
+	a.breakBy(func(string) error { return errors.New("dead") })
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	return a, dir
+}
+
 // TestWholeLivesOfProgressAreChecked: what a keeper's folder says of the machine's life is no more believed than what a
 // node says: it is set aside, and the node's is taken.
 func TestWholeLivesOfProgressAreChecked(t *testing.T) {
 	for _, name := range []string{fileWhole, fileAccepted} {
 		inWorld(t, func(t *testing.T, w *world) {
-			dir := t.TempDir()
-			f := example(t, "lcg")
-			quick := oracle{delay: takes(time.Second)}
-			a := &link{w: w, key: aliceKey}
-			_, stop := keep(t, a, f, quick, dir)
-			pass(40 * time.Second)
-			a.breakBy(func(string) error { return errors.New("dead") })
-			if err := stop(); err != nil {
-				t.Fatal(err)
-			}
+			f, quick := example(t, "lcg"), oracle{delay: takes(time.Second)}
+			a, dir := killed(t, w, f, quick)
 			path := filepath.Join(dir, "data", name+progressSuffix)
 			b, err := os.ReadFile(path)
 			if err != nil {
@@ -400,16 +405,8 @@ func TestFilesOfAnotherLevelStay(t *testing.T) {
 		},
 	} {
 		inWorld(t, func(t *testing.T, w *world) {
-			dir := t.TempDir()
-			f := example(t, "lcg")
-			quick := oracle{delay: takes(time.Second)}
-			a := &link{w: w, key: aliceKey}
-			_, stop := keep(t, a, f, quick, dir)
-			pass(40 * time.Second)
-			a.breakBy(func(string) error { return errors.New("dead") })
-			if err := stop(); err != nil {
-				t.Fatal(err)
-			}
+			f, quick := example(t, "lcg"), oracle{delay: takes(time.Second)}
+			a, dir := killed(t, w, f, quick)
 			events := &log{}
 			r, err := New(Config{File: f, Ledger: a, Prover: quick, Account: account(aliceKey), Dir: dir, Check: check, Report: events.add})
 			if err != nil {

@@ -62,11 +62,17 @@ func example(t *testing.T, name string) *File {
 // keep does so for a machine file that was read, with a folder.
 func keep(t *testing.T, l *link, f *File, p Prover, dir string) (*log, func() error) {
 	t.Helper()
+	return keepOver(t, l, l, f, p, dir)
+}
+
+// keepOver does so over a ledger that is made of a link.
+func keepOver(t *testing.T, over Ledger, l *link, f *File, p Prover, dir string) (*log, func() error) {
+	t.Helper()
 	events := &log{}
 	l.w.mu.Lock()
 	l.w.program = f.Canonical
 	l.w.mu.Unlock()
-	r, err := New(Config{File: f, Ledger: l, Prover: p, Account: account(l.key), AtOnce: 2, Dir: dir, Check: checkFake, Report: events.add})
+	r, err := New(Config{File: f, Ledger: over, Prover: p, Account: account(l.key), AtOnce: 2, Dir: dir, Check: checkFake, Report: events.add})
 	if err != nil {
 		t.Fatal(err)
 	}

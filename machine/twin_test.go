@@ -192,16 +192,8 @@ func (l *lagging) Machine(ctx context.Context, lock string) (*api.Machine, error
 func TestKnowsItsOwnByALostAnswer(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a := &lagging{link: &link{w: w, key: aliceKey}}
-		events := &log{}
-		f := example(t, "pair") // of which this process alone has what is behind the state
-		w.program = f.Canonical
-		r, err := New(Config{File: f, Ledger: a, Prover: oracle{delay: takes(time.Second)}, Account: account(aliceKey), Check: checkFake, Report: events.add})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- r.Run(ctx) }()
+		// Of pair this process alone has what is behind the state.
+		events, stop := keepOver(t, a, a.link, example(t, "pair"), oracle{delay: takes(time.Second)}, "")
 		pass(15 * time.Second)
 		lost := false
 		a.breakBy(func(what string) error {
@@ -219,8 +211,7 @@ func TestKnowsItsOwnByALostAnswer(t *testing.T) {
 		if len(events.of(Refused)) != 1 || len(events.of(Trouble)) != 1 || len(events.of(Standing)) > 0 || len(events.of(Lost)) > 0 || len(events.of(Renewed)) < 3 || w.seen(lockspace.EventLost) > 0 {
 			t.Errorf("%+v", events.list)
 		}
-		cancel()
-		if err := <-done; err != nil || len(events.of(Released)) != 1 {
+		if err := stop(); err != nil || len(events.of(Released)) != 1 {
 			t.Error(err, events.list)
 		}
 	})

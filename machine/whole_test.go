@@ -114,12 +114,7 @@ func TestChainOfLivesBreaks(t *testing.T) {
 			t.Error(err)
 		}
 		b := &link{w: w, key: bobKey}
-		b.breakBy(func(what string) error {
-			if what == "whole" {
-				return api.Errorf(api.CodeGone, "ask another")
-			}
-			return nil
-		})
+		b.lacks("whole", api.Errorf(api.CodeGone, "ask another"))
 		second, stopB := start(t, b, "lcg", quick)
 		pass(50 * time.Second)
 		troubles := len(second.of(Trouble))

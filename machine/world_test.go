@@ -202,6 +202,16 @@ func (l *link) broken(what string) error {
 
 func (l *link) breakBy(f func(string) error) { l.mu.Lock(); l.fail = f; l.mu.Unlock() }
 
+// lacks lets one thing fail from now on.
+func (l *link) lacks(what string, err error) {
+	l.breakBy(func(asked string) error {
+		if asked == what {
+			return err
+		}
+		return nil
+	})
+}
+
 func (l *link) Head(context.Context) (*api.Head, error) {
 	if err := l.broken("head"); err != nil {
 		return nil, err
