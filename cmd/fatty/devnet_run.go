@@ -26,8 +26,6 @@ const (
 	proofLine = time.Second
 	// statusPoll is how often each validator is asked for its view and peers.
 	statusPoll = 500 * time.Millisecond
-	// niceness of the machines: proving does not cost a view change.
-	niceness = "10"
 )
 
 // devnet is one in progress. One goroutine, run's, owns all of it; the others send it functions.
@@ -205,7 +203,7 @@ func (d *devnet) startValidator(i int) error {
 
 func (d *devnet) startMachine(i int) error {
 	m := d.plan.machines[i]
-	args := []string{"machine", "run", d.plan.file, "--json", "--until-eof", "--nice", niceness, "--home", m.home.Dir, "--node", strings.Join(d.plan.nodes(i), ","),
+	args := []string{"machine", "run", d.plan.file, "--json", "--until-eof", "--home", m.home.Dir, "--node", strings.Join(d.plan.nodes(i), ","),
 		"--cadence", d.opt.cadence.String(), "--grace", devnetGrace.String(), "--lock-delay", devnetLockDelay.String()}
 	c, err := d.spawn.start("machine "+m.name, m.home.Path("log"), args, func(line string) {
 		var l machineLine
