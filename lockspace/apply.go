@@ -236,6 +236,20 @@ func shift(w [32]byte, n uint64) (out [32]byte) {
 // proofs' verdicts. It returns what those must be, nil for a transaction without a proof, or why it would be refused. It
 // is for gossip, blocks, and before a proof is verified: what it accepts can still be refused in its cut.
 func (s *State) Precheck(tx *Signed, now Time) (*Need, error) {
+	p, err := s.Prechecks(now)
+	if err != nil {
+		return nil, err
+	}
+	return p.Next(tx)
+}
+
+// Prechecks is Precheck for the transactions of one cut in their order. What they use up whatever becomes of them, nonces
+// and the proof allowance, is used up for those that come after; else an account out of allowance could have the checks
+// made on as many transactions as a cut holds, and they take up to 20 ms each. It is one goroutine's.
+type Prechecks struct{ x *execution }
+
+// Prechecks begins the checks of a cut at ledger time now.
+func (s *State) Prechecks(now Time) (*Prechecks, error) {
 	if s.rules == nil {
 		return nil, errors.New("precheck: this state was opened to check a read")
 	}
@@ -249,14 +263,23 @@ func (s *State) Precheck(tx *Signed, now Time) (*Need, error) {
 	}
 	x.clock = x.root.LeaseClock()
 	x.put(rootKey(s.root.Sequence), &pastRoot{Root: s.id, At: s.root.LeaseClock()})
-	x.dry, x.tx, x.receipt = true, tx, &Receipt{}
+	x.dry = true
+	return &Prechecks{x}, nil
+}
+
+// Next is Precheck for the cut's next transaction.
+func (p *Prechecks) Next(tx *Signed) (*Need, error) {
+	x := p.x
+	x.tx, x.receipt, x.need = tx, &Receipt{}, nil
 	x.begin()
 	err := x.admit()
 	if n := len(tx.Attachments()); err == nil && n > 0 {
 		err = x.chargeProofs(n)
 	}
 	if err == nil {
+		x.begin()
 		err = tx.Op.run(x)
+		x.rollback()
 	}
 	if x.err != nil {
 		return nil, x.err

@@ -239,6 +239,55 @@ func TestCheapChecksNeedNoVerdict(t *testing.T) {
 	}
 }
 
+// An account out of allowance has no further check made for it in the same cut, as it has nothing executed.
+func TestPrechecksUseUpTheAllowance(t *testing.T) {
+	w := heldWorld(t)
+	left := w.proofsLeft(alice)
+	checks, err := w.state.Prechecks(w.now + 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(k ed25519.PrivateKey, op Op) error {
+		s, err := Decode(w.sign(k, op))
+		if err != nil {
+			t.Fatal(err)
+		}
+		need, err := checks.Next(s)
+		if (need == nil) != (err != nil) {
+			t.Fatalf("need %v, %v", need, err)
+		}
+		return err
+	}
+	for n := range left {
+		op, want := w.renewOp("/m"), Code("")
+		if n%2 == 1 {
+			op.Generation, want = op.Generation+1, CodeNotHolder
+		}
+		if err := check(alice, op); CodeOf(err) != want {
+			t.Fatalf("transaction %d of %d: %v, want %q", n, left, err, want)
+		}
+	}
+	for range 3 {
+		if err := check(alice, w.renewOp("/m")); CodeOf(err) != CodeQuota {
+			t.Fatalf("above the allowance: %v", err)
+		}
+	}
+	if err := check(bob, w.acquireOp("/other")); err != nil {
+		t.Fatalf("another account: %v", err)
+	}
+	// A nonce is used up as well, and the state is as it was.
+	s, _ := Decode(w.sign(bob, w.acquireOp("/other")))
+	if _, err := checks.Next(s); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := checks.Next(s); CodeOf(err) != CodeNonce {
+		t.Fatalf("the same again: %v", err)
+	}
+	if got := w.proofsLeft(alice); got != left {
+		t.Fatalf("%d proofs left of %d after checks alone", got, left)
+	}
+}
+
 // With restart, each life begins at (0, start); a proof from the last state is refused, and the reverse with resume.
 func TestSuccession(t *testing.T) {
 	for _, c := range []struct {

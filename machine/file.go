@@ -136,7 +136,11 @@ func parse(s string) (*File, string, error) {
 		}
 	}
 	f := &File{Lock: t.Lock, MaxTicks: t.Clock.Ticks, MaxRuns: lockspace.MaxRuns}
-	if err := lockspace.CheckPath(t.Lock); err != nil || t.Lock == "/" {
+	err = lockspace.CheckPath(t.Lock)
+	if t.Lock == "/" {
+		err = errors.New("the root is a directory")
+	}
+	if err != nil {
 		return nil, "", fmt.Errorf("lock %.80q: want an absolute path such as /demo/counter: %w", t.Lock, err)
 	}
 	if f.Start, err = felt("start.state", t.Start.State); err != nil {

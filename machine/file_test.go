@@ -44,7 +44,7 @@ func TestRefusedFiles(t *testing.T) {
 		{"[start]", "colour = 1\n[start]", "unknown colour"},
 		{`lock = "/demo/counter"`, ``, "lock is missing"},
 		{`"/demo/counter"`, `"demo"`, "absolute path"},
-		{`"/demo/counter"`, `"/"`, "absolute path"},
+		{`"/demo/counter"`, `"/"`, "the root is a directory"},
 		{`"0x0"`, `"-1"`, "start.state"},
 		{`opening = []`, `opening = ["1"]`, "start.opening must be empty"},
 		{`inputs = "felt"`, `inputs = "poseidon"` + "\nsegments = 3", "clock.segments"},

@@ -275,13 +275,17 @@ func (a *application) judge(ctx context.Context, st *lockspace.State, cut engine
 		v  *verdict
 	}
 	var jobs []job
+	checks, err := st.Prechecks(lockspace.Time(cut.Time))
+	if err != nil {
+		return err
+	}
 	for i := range inputs {
 		s := inputs[i].Signed
 		if s == nil || len(s.Attachments()) == 0 || inputs[i].Verdict != nil {
 			continue
 		}
 		if !all {
-			if need, err := st.Precheck(s, lockspace.Time(cut.Time)); err != nil && lockspace.CodeOf(err) == "" {
+			if need, err := checks.Next(s); err != nil && lockspace.CodeOf(err) == "" {
 				return err
 			} else if err != nil || need == nil {
 				continue

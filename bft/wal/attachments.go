@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// MaxAttachmentBytes bounds one attachment: a proof of 4 MiB.
+	// MaxAttachmentBytes bounds one attachment; a span proof has at most 1 MiB.
 	MaxAttachmentBytes = 4 << 20
 	// MaxAttachmentsBytes bounds all attachments held, so that they cannot fill the disk.
 	MaxAttachmentsBytes = 2 << 30
