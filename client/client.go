@@ -160,33 +160,43 @@ func call[R any](ctx context.Context, c *Client, limit time.Duration, method str
 		switch api.CodeOf(err) {
 		case 0:
 			silent = append(silent, err)
-		case api.CodeUnsupported:
+		case api.CodeGone:
 			cannot = err
+		case api.CodeUnsupported:
+			if cannot == nil {
+				cannot = err
+			}
 		default:
 			return nil, err
 		}
 	}
-	if len(silent) == 0 {
+	switch {
+	case len(silent) == 0:
 		return nil, cannot
+	case cannot != nil:
+		return nil, fmt.Errorf("%v; of the others %w", cannot, silent)
 	}
-	return nil, fmt.Errorf("%w (%w)", ErrUnreachable, silent)
+	return nil, silent
 }
 
-// unanswered is why each node did not answer, on one line.
+// Elsewhere makes the next call begin at another node: the one that answered last is behind, or does not make sense.
+func (c *Client) Elsewhere() { c.prefer(c.order()[1%len(c.nodes)]) }
+
+// unanswered is why each node did not answer, on one line. It is ErrUnreachable.
 type unanswered []error
 
 func (u unanswered) Error() string {
 	var b strings.Builder
+	b.WriteString(ErrUnreachable.Error())
 	for i, err := range u {
-		if i > 0 {
-			b.WriteString("; ")
-		}
+		b.WriteString([]string{" (", "; "}[min(i, 1)])
 		b.WriteString(err.Error())
 	}
+	b.WriteString(")")
 	return b.String()
 }
 
-func (u unanswered) Unwrap() []error { return u }
+func (u unanswered) Unwrap() []error { return append([]error{ErrUnreachable}, u...) }
 
 // post sends one request to one node. The error is an *api.Error where the node answered with one.
 func (c *Client) post(ctx context.Context, i int, limit time.Duration, body []byte, out any) error {

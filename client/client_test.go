@@ -99,6 +99,26 @@ func TestAnotherNode(t *testing.T) {
 	if _, err := newClient(t, follows, follows).Head(context.Background()); api.CodeOf(err) != api.CodeUnsupported || transient(err) {
 		t.Errorf("followers alone: %v", err)
 	}
+	gone := serve(t, func(string, json.RawMessage) any { return api.Errorf(api.CodeGone, "not kept here") })
+	if _, err := newClient(t, gone, down.URL).Head(context.Background()); !errors.Is(err, ErrUnreachable) || api.CodeOf(err) != 0 || !strings.HasPrefix(err.Error(), "not kept here") {
+		t.Errorf("gone here, and the other is down: %v", err)
+	}
+	if _, err := newClient(t, gone, busy).Head(context.Background()); api.CodeOf(err) != api.CodeBusy {
+		t.Errorf("gone here, and the other is busy: %v", err)
+	}
+	if _, err := newClient(t, follows, gone, follows).Head(context.Background()); api.CodeOf(err) != api.CodeGone {
+		t.Errorf("gone everywhere: %v", err)
+	}
+	// Its caller may know that an answer is wrong.
+	c = newClient(t, good, serve(t, func(string, json.RawMessage) any { return api.Head{Chain: "c", Sequence: 6} }))
+	for i, want := range []uint64{5, 5, 6, 6, 5} {
+		if i == 2 || i == 4 {
+			c.Elsewhere()
+		}
+		if h, err := c.Head(context.Background()); err != nil || h.Sequence != want {
+			t.Errorf("call %d: %+v, %v, want sequence %d", i, h, err, want)
+		}
+	}
 	// What a node knows to be so ends the search.
 	c = newClient(t, serve(t, func(string, json.RawMessage) any { return api.Errorf(api.CodeNotHeld, "free") }), good)
 	if _, err := c.Holder(context.Background(), "/x"); api.CodeOf(err) != api.CodeNotHeld {
@@ -263,7 +283,7 @@ func TestDoAfterAccepted(t *testing.T) {
 	if _, err := idle.Do(ctx, &lockspace.Mkdir{Path: "/x"}); !errors.Is(err, ErrExpired) || submits.Load() < 2 {
 		t.Errorf("expired on an idle ledger: %v after %d tries", err, submits.Load())
 	}
-	if err := fmt.Errorf("%w (%w)", ErrUnreachable, context.DeadlineExceeded); !transient(err) {
+	if err := (unanswered{context.DeadlineExceeded}); !transient(err) {
 		t.Error("nodes that are slow are an end of it")
 	}
 }

@@ -125,7 +125,7 @@ func (c *Client) once(ctx context.Context, op lockspace.Op, attachments [][]byte
 			return nil, false, err
 		}
 		// A node that takes a transaction and does not order it may be cut off, or censor: another comes next.
-		c.prefer(c.order()[1%len(c.nodes)])
+		c.Elsewhere()
 		// The clock of an idle ledger stands: there a node says that the time is over, and this clock that it may be.
 		over := isRefusal(refusal, lockspace.CodeExpired) && time.Since(signed) > c.cfg.Expiry
 		if head, err := c.Head(ctx); over || err == nil && head.Time.After(expiry) {

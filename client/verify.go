@@ -62,7 +62,7 @@ func (c *Client) untilProven(ask func() error) (err error) {
 		if err = ask(); !errors.Is(err, ErrUnproven) && !errors.Is(err, ErrStale) {
 			return err
 		}
-		c.prefer(c.order()[1%len(c.nodes)])
+		c.Elsewhere()
 	}
 	return err
 }

@@ -71,6 +71,95 @@ func TestBelievesNoNodeThatSaysNotFound(t *testing.T) {
 	}
 }
 
+// cell is a ledger of two nodes, of which the one that is asked first may lie.
+type cell struct {
+	*link
+	lie atomic.Pointer[func(head *api.Head, m *api.Machine) error]
+	all atomic.Bool // both do
+	at  atomic.Int64
+}
+
+func (c *cell) Elsewhere() { c.at.Add(1) }
+
+func (c *cell) lied(head *api.Head, m *api.Machine) error {
+	if f := c.lie.Load(); f != nil && (c.at.Load()%2 == 0 || c.all.Load()) {
+		return (*f)(head, m)
+	}
+	return nil
+}
+
+func (c *cell) Head(ctx context.Context) (*api.Head, error) {
+	h, err := c.link.Head(ctx)
+	if err == nil {
+		err = c.lied(h, &api.Machine{})
+	}
+	return h, err
+}
+
+func (c *cell) Machine(ctx context.Context, path string) (*api.Machine, error) {
+	m, err := c.link.Machine(ctx, path)
+	if err == nil {
+		err = c.lied(&api.Head{}, m)
+	}
+	return m, err
+}
+
+// TestLyingNode: what one node says that cannot be neither ends a keeper nor costs it its lease, as others know better.
+func TestLyingNode(t *testing.T) {
+	word := func(code int, text string) func(*api.Head, *api.Machine) error {
+		return func(_ *api.Head, m *api.Machine) error {
+			if m.Lock == "" { // only when asked for the machine
+				return nil
+			}
+			return api.Errorf(code, "%s", text)
+		}
+	}
+	for name, lie := range map[string]func(*api.Head, *api.Machine) error{
+		"behind for ever":   func(h *api.Head, _ *api.Machine) error { h.Sequence = 1; return nil },
+		"no such lock":      word(api.CodeNotFound, "no such lock"),
+		"a folder":          word(api.CodeParams, "/demo/lcg is a directory"),
+		"no such method":    word(api.CodeMethod, "no such method"),
+		"another machine":   func(_ *api.Head, m *api.Machine) error { m.Machine = "bafyother"; return nil },
+		"another holder":    func(_ *api.Head, m *api.Machine) error { m.Holder = account(bobKey).PeerID(); return nil },
+		"nobody holds it":   func(_ *api.Head, m *api.Machine) error { m.Held, m.Holder = false, ""; return nil },
+		"an older state":    func(_ *api.Head, m *api.Machine) error { m.T = 1; return nil },
+		"an older life":     func(_ *api.Head, m *api.Machine) error { m.Generation = 0; return nil },
+		"no state":          func(_ *api.Head, m *api.Machine) error { m.State = "x"; return nil },
+		"no idle":           func(_ *api.Head, m *api.Machine) error { m.Terms.Inputs = "felt"; return nil },
+		"something waiting": func(_ *api.Head, m *api.Machine) error { m.Waiting = 1; m.Sequence += 1000; return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				a := &cell{link: &link{w: w, key: aliceKey}}
+				events, stop := keepOver(t, a, a.link, example(t, "lcg"), oracle{delay: takes(time.Second)}, "")
+				pass(14 * time.Second)
+				a.at.Store(0)
+				a.lie.Store(&lie)
+				pass(60 * time.Second)
+				if len(events.of(Lost)) > 0 || len(events.of(Renewed)) < 4 || len(events.of(Created)) != 1 || len(events.of(Trouble)) == 0 {
+					t.Errorf("%+v", events.list)
+				}
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+	// What every node says is so: the lock was taken away, and another made under its name.
+	inWorld(t, func(t *testing.T, w *world) {
+		a := &cell{link: &link{w: w, key: aliceKey}}
+		events, stop := keepOver(t, a, a.link, example(t, "lcg"), oracle{delay: takes(time.Second)}, "")
+		pass(14 * time.Second)
+		lie := word(api.CodeParams, "/demo/lcg is a lock without a machine")
+		a.all.Store(true)
+		a.lie.Store(&lie)
+		pass(60 * time.Second)
+		if err := stop(); err == nil || !strings.Contains(err.Error(), "without a machine") || len(events.of(Trouble)) != maxDoubts-1 {
+			t.Errorf("all nodes: %v, %+v", err, events.of(Trouble))
+		}
+	})
+}
+
 // TestEndsWhereNoRetryMends: what is wrong with the lock or with what the keeper is to say ends it, in words.
 func TestEndsWhereNoRetryMends(t *testing.T) {
 	for _, c := range []struct {

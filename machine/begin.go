@@ -144,7 +144,7 @@ func (r *Runner) openingOf(ctx context.Context, j Job) ([]vm.Felt, error) {
 	}
 	if r.terms.Opening == lockspace.OpeningPoseidon {
 		if poseidon.HashMany(r.view.Opening) != j.S {
-			return nil, fatalf("%s: what the node gives as the opening of S = %s is not: another node may do better", r.cfg.File.Lock, j.S)
+			return nil, fmt.Errorf("%s: what the node gives as the opening of S = %s is not: another may do better", r.cfg.File.Lock, j.S)
 		}
 		return felts(r.view.Opening), nil
 	}

@@ -29,12 +29,12 @@ func (r *Runner) look(ctx context.Context) error {
 	switch api.CodeOf(err) {
 	case api.CodeNotFound:
 		if v := r.view; v != nil && r.keeps && r.now().Before(v.LeaseEnd) {
-			return fmt.Errorf("the node does not know %s, which is held from here until %s: another may know better", r.cfg.File.Lock, v.LeaseEnd.UTC().Format(time.RFC3339))
+			return r.better("the node does not know %s", r.cfg.File.Lock)
 		}
 		r.view = nil
 		return nil
 	case api.CodeParams: // a folder, or a lock without a machine
-		return fatalf("%s cannot be kept: %w; name another lock", r.cfg.File.Lock, err)
+		return r.doubt("%s cannot be kept: %w; name another lock", r.cfg.File.Lock, err)
 	}
 	if err != nil {
 		return err
@@ -43,11 +43,11 @@ func (r *Runner) look(ctx context.Context) error {
 		return err
 	}
 	if m.Machine != r.id.String() {
-		return fatalf("%s demands machine %s; %s describes machine %s: give it another lock, or take the machine's own file", r.cfg.File.Lock, m.Machine, r.cfg.File.Path, r.id)
+		return r.doubt("%s demands machine %s; %s describes machine %s: give it another lock, or take the machine's own file", r.cfg.File.Lock, m.Machine, r.cfg.File.Path, r.id)
 	}
 	v, err := r.read(m)
 	if err != nil {
-		return fatalf("%s: the node's answer does not make sense: %w", r.cfg.File.Lock, err)
+		return r.doubt("%s: the node's answer does not make sense: %w", r.cfg.File.Lock, err)
 	}
 	if m.Waiting > 0 {
 		if err := r.readInbox(ctx, m, v); err != nil {
@@ -55,7 +55,15 @@ func (r *Runner) look(ctx context.Context) error {
 		}
 	}
 	before := r.view
-	r.view = v
+	if b := before; b != nil && r.keeps && r.now().Before(b.LeaseEnd) && v.Instance == b.Instance {
+		switch {
+		case v.State != lockspace.Held || !v.Mine: // a lease that nobody gave back ends at its end
+			return r.better("the node says that %s is not held by this key", r.cfg.File.Lock)
+		case v.Generation < b.Generation || (v.Generation == b.Generation && v.T < b.T):
+			return r.better("the node says that %s is at generation %d, t = %d", r.cfg.File.Lock, v.Generation, v.T)
+		}
+	}
+	r.view, r.seen, r.doubts = v, true, 0
 	if p := r.ready; p != nil {
 		p.since = r.ageless(p.since, p.begun.Sequence, v.Sequence)
 	}
@@ -65,6 +73,24 @@ func (r *Runner) look(ctx context.Context) error {
 	r.adopt(m)
 	r.tell(m, r.claim(m, before))
 	return nil
+}
+
+// doubt is what a node said against what this keeper has seen of the lock. A node may lie, or be of another ledger: what
+// is said again and again, by one node after the other, is believed. Where nothing was seen yet the first word is, so that
+// who named the wrong lock learns it at once.
+func (r *Runner) doubt(format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	if r.doubts++; r.doubts >= maxDoubts || !r.seen {
+		return fatal{err}
+	}
+	return err
+}
+
+// better is what a node said of a lock that is held from here, as this keeper knows by a receipt. It is not believed before
+// the lease is over.
+func (r *Runner) better(format string, args ...any) error {
+	return fmt.Errorf(format+"; it is held from here until %s, at generation %d and t = %d: another may know better",
+		append(args, r.view.LeaseEnd.UTC().Format(time.RFC3339), r.view.Generation, r.view.T)...)
 }
 
 // behind says that a node at a sequence knows less than this keeper.
@@ -89,7 +115,7 @@ func (r *Runner) readInbox(ctx context.Context, m *api.Machine, v *View) error {
 			v.Head = item.Index
 		}
 		if item.Index != v.Head+uint64(i) || uint64(len(item.Felts)) != r.terms.Transaction {
-			return fatalf("%s: transaction %d of %d felts stands %d. in the inbox: the node's answer does not make sense", r.cfg.File.Lock, item.Index, len(item.Felts), i+1)
+			return r.doubt("%s: transaction %d of %d felts stands %d. in the inbox: the node's answer does not make sense", r.cfg.File.Lock, item.Index, len(item.Felts), i+1)
 		}
 		var tx []lockspace.Felt
 		for _, s := range item.Felts {

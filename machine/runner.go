@@ -28,6 +28,8 @@ type Ledger interface {
 	// Watch returns a channel of events under a path from now on. It dials again by itself, may lose events while it does,
 	// and closes the channel when ctx ends.
 	Watch(ctx context.Context, path string) <-chan api.Event
+	// Elsewhere has the next call begin at another node: what the last one said is behind, wrong, or of no use.
+	Elsewhere()
 }
 
 // Config is what a Runner is made with.
@@ -114,6 +116,8 @@ type Runner struct {
 	twin     bool   // with this account's key
 	bad      int    // proofs refused as bad, in a row
 	troubles int
+	seen     bool // the lock, with this machine
+	doubts   int  // looks in a row that told what cannot be
 
 	progress *progress // nil without a folder
 	files    *proofFiles
@@ -150,6 +154,9 @@ const (
 	// maxBad is how many bad proofs in a row end a Runner: something is wrong that another try does not mend, and each
 	// drains the account's allowance.
 	maxBad = 3
+	// maxDoubts is how many nodes in a row must say what speaks against all before, to be believed: twice those of a cell
+	// of four.
+	maxDoubts = 8
 	// pause and maxPause are how long it waits after a refusal or a trouble, growing.
 	pause, maxPause = 250 * time.Millisecond, 5 * time.Second
 	// pollEvery is how often it looks without an event: events can be lost while a watch is dialled again.
@@ -314,12 +321,13 @@ func (f fatal) Unwrap() error { return f.error }
 
 func fatalf(format string, args ...any) error { return fatal{fmt.Errorf(format, args...)} }
 
-// trouble reports an error and waits, longer each time.
+// trouble reports an error and waits, longer each time. Another node comes next: a node may lie, or lag for ever.
 func (r *Runner) trouble(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
 	r.troubles++
+	r.cfg.Ledger.Elsewhere()
 	r.report(Event{Kind: Trouble, Text: err.Error()})
 	r.rest(ctx, min(maxPause, pause<<min(r.troubles, 5)))
 }

@@ -218,6 +218,7 @@ func (r *Runner) joined(j *joining) {
 	j.cancel()
 	if j.err != nil {
 		w.failed, w.target, w.why = time.Now(), j.t, j.err
+		r.cfg.Ledger.Elsewhere()
 		r.report(Event{Kind: Trouble, T: j.t, State: j.s, Text: fmt.Sprintf("the whole-life span up to t = %d: %v", j.t, j.err)})
 		return
 	}

@@ -379,6 +379,9 @@ func (l *link) WholeLife(_ context.Context, path string) (*api.MachineProof, err
 	return l.served("whole", path, l.w.whole)
 }
 
+// Elsewhere does nothing: the world has one node.
+func (l *link) Elsewhere() {}
+
 func (l *link) Watch(ctx context.Context, _ string) <-chan api.Event {
 	c := make(chan api.Event, 16)
 	l.w.mu.Lock()
