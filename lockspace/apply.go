@@ -137,19 +137,11 @@ func (x *execution) transaction(in *Input) {
 				return err
 			}
 		}
-		x.tx, x.verdict, x.whole = tx, in.Verdict, in.Whole
+		x.verdict, x.whole = in.Verdict, in.Whole
 		x.receipt.ID = tx.ID
-		x.begin()
-		if err := x.admit(); err != nil {
+		if err := x.enter(tx); err != nil {
 			return err
 		}
-		x.receipt.Counted = true
-		if n := len(tx.Attachments()); n > 0 {
-			if err := x.chargeProofs(n); err != nil {
-				return err
-			}
-		}
-		x.begin() // what came before stays, whatever becomes of the operation
 		err := tx.Op.run(x)
 		if err != nil {
 			x.rollback()
@@ -169,6 +161,23 @@ func (x *execution) transaction(in *Input) {
 		return
 	}
 	x.receipt.Code, x.receipt.Message = r.Code, r.Message
+}
+
+// enter makes tx the transaction in execution and uses up what stays so whatever becomes of its operation, which comes next.
+func (x *execution) enter(tx *Signed) error {
+	x.tx = tx
+	x.begin()
+	if err := x.admit(); err != nil {
+		return err
+	}
+	x.receipt.Counted = true
+	if n := len(tx.Attachments()); n > 0 {
+		if err := x.chargeProofs(n); err != nil {
+			return err
+		}
+	}
+	x.begin() // what came before is not undone with the operation
+	return nil
 }
 
 // admit checks the envelope against the state and uses the nonce.
@@ -270,14 +279,9 @@ func (s *State) Prechecks(now Time) (*Prechecks, error) {
 // Next is Precheck for the cut's next transaction.
 func (p *Prechecks) Next(tx *Signed) (*Need, error) {
 	x := p.x
-	x.tx, x.receipt, x.need = tx, &Receipt{}, nil
-	x.begin()
-	err := x.admit()
-	if n := len(tx.Attachments()); err == nil && n > 0 {
-		err = x.chargeProofs(n)
-	}
+	x.receipt, x.need = &Receipt{}, nil
+	err := x.enter(tx)
 	if err == nil {
-		x.begin()
 		err = tx.Op.run(x)
 		x.rollback()
 	}
