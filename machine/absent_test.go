@@ -11,66 +11,6 @@ import (
 	"github.com/seed06907907/fatty/node/api"
 )
 
-// young is a link to a node that, while it is so, has executed next to nothing.
-type young struct {
-	*link
-	so atomic.Bool
-}
-
-func (y *young) Head(ctx context.Context) (*api.Head, error) {
-	h, err := y.link.Head(ctx)
-	if err == nil && y.so.Load() {
-		h.Sequence = 1
-	}
-	return h, err
-}
-
-// TestBelievesNoNodeThatSaysNotFound: a lock that was made is there. A node that does not know it is behind, or does not know
-// better: it is not made again and again.
-func TestBelievesNoNodeThatSaysNotFound(t *testing.T) {
-	for name, most := range map[string]int{"behind": 0, "a liar": 30} { // three transactions a try, and none before its lease is over
-		inWorld(t, func(t *testing.T, w *world) {
-			a := &young{link: &link{w: w, key: aliceKey}}
-			events, stop := keepOver(t, a, a.link, example(t, "lcg"), oracle{delay: takes(time.Second)}, "")
-			pass(14 * time.Second)
-			created := len(events.of(Created))
-			var did atomic.Int64
-			a.so.Store(name == "behind")
-			a.breakBy(func(what string) error {
-				switch what {
-				case "machine":
-					return api.Errorf(api.CodeNotFound, "no such lock")
-				case "do":
-					did.Add(1)
-				}
-				return nil
-			})
-			pass(12 * time.Second)
-			if n := did.Load(); n > 0 {
-				t.Errorf("%s: %d transactions to make what it holds", name, n)
-			}
-			pass(28 * time.Second)
-			dos := int(did.Load())
-			if dos > most || (dos == 0) != (most == 0) || len(events.of(Created)) != 1 || created != 1 {
-				t.Errorf("%s: %d transactions in 40 s, created %d times", name, dos, len(events.of(Created)))
-			}
-			said := events.of(Trouble)
-			if len(said) == 0 || len(said) > 16 || !strings.Contains(said[0].Text, "the node") {
-				t.Errorf("%s: %+v", name, said)
-			}
-			a.so.Store(false)
-			a.breakBy(nil)
-			pass(40 * time.Second)
-			if len(events.of(Created)) != 1 || len(events.of(Renewed)) < 3 {
-				t.Errorf("%s: %+v", name, events.list)
-			}
-			if err := stop(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
-
 // cell is a ledger of two nodes, of which the one that is asked first may lie.
 type cell struct {
 	*link
@@ -104,6 +44,58 @@ func (c *cell) Machine(ctx context.Context, path string) (*api.Machine, error) {
 	return m, err
 }
 
+// behindForEver is the lie of a node that has executed next to nothing.
+var behindForEver = func(h *api.Head, _ *api.Machine) error { h.Sequence = 1; return nil }
+
+// TestBelievesNoNodeThatSaysNotFound: a lock that was made is there. A node that does not know it is behind, or does not know
+// better: it is not made again and again.
+func TestBelievesNoNodeThatSaysNotFound(t *testing.T) {
+	for name, most := range map[string]int{"behind": 0, "a liar": 30} { // three transactions a try, and none before its lease is over
+		inWorld(t, func(t *testing.T, w *world) {
+			a := &cell{link: &link{w: w, key: aliceKey}}
+			events, stop := keepOver(t, a, a.link, example(t, "lcg"), oracle{delay: takes(time.Second)}, "")
+			pass(14 * time.Second)
+			created := len(events.of(Created))
+			var did atomic.Int64
+			if name == "behind" {
+				a.all.Store(true)
+				a.lie.Store(&behindForEver)
+			}
+			a.breakBy(func(what string) error {
+				switch what {
+				case "machine":
+					return api.Errorf(api.CodeNotFound, "no such lock")
+				case "do":
+					did.Add(1)
+				}
+				return nil
+			})
+			pass(12 * time.Second)
+			if n := did.Load(); n > 0 {
+				t.Errorf("%s: %d transactions to make what it holds", name, n)
+			}
+			pass(28 * time.Second)
+			dos := int(did.Load())
+			if dos > most || (dos == 0) != (most == 0) || len(events.of(Created)) != 1 || created != 1 {
+				t.Errorf("%s: %d transactions in 40 s, created %d times", name, dos, len(events.of(Created)))
+			}
+			said := events.of(Trouble)
+			if len(said) == 0 || len(said) > 16 || !strings.Contains(said[0].Text, "the node") {
+				t.Errorf("%s: %+v", name, said)
+			}
+			a.lie.Store(nil)
+			a.breakBy(nil)
+			pass(40 * time.Second)
+			if len(events.of(Created)) != 1 || len(events.of(Renewed)) < 3 {
+				t.Errorf("%s: %+v", name, events.list)
+			}
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestLyingNode: what one node says that cannot be neither ends a keeper nor costs it its lease, as others know better.
 func TestLyingNode(t *testing.T) {
 	word := func(code int, text string) func(*api.Head, *api.Machine) error {
@@ -115,7 +107,7 @@ func TestLyingNode(t *testing.T) {
 		}
 	}
 	for name, lie := range map[string]func(*api.Head, *api.Machine) error{
-		"behind for ever":   func(h *api.Head, _ *api.Machine) error { h.Sequence = 1; return nil },
+		"behind for ever":   behindForEver,
 		"no such lock":      word(api.CodeNotFound, "no such lock"),
 		"a folder":          word(api.CodeParams, "/demo/lcg is a directory"),
 		"no such method":    word(api.CodeMethod, "no such method"),

@@ -166,17 +166,14 @@ func (r *Runner) accepted(b begun, made Piece, whole uint64) {
 	}
 }
 
-// level is the level of security of the proofs that are made here.
-func (r *Runner) level() int { return max(r.cfg.Security, verifier.Security100) }
-
 // checkRecord says whether the proof of a file holds and says what the file does; if not, the file is set aside. One of
 // another level stays until the ledger takes what is made here: a keeper that was started at the wrong level by mistake must
 // not take from the next what no node may have any more.
 func (r *Runner) checkRecord(f *record) bool {
 	s, err := r.cfg.Check(f.Proof)
-	if errors.Is(err, verifier.ErrVersion) || (err == nil && s.Security != r.level()) {
+	if errors.Is(err, verifier.ErrVersion) || (err == nil && s.Security != r.cfg.Security) {
 		if err == nil {
-			err = fmt.Errorf("%d bits, here are made proofs of %d", s.Security, r.level())
+			err = fmt.Errorf("%d bits, here are made proofs of %d", s.Security, r.cfg.Security)
 		}
 		r.report(Event{Kind: Trouble, Text: fmt.Sprintf("%s is of another level of security and of no use here: %v; it stays where it is", r.progress.path(f.Name), err)})
 		return false

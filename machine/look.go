@@ -26,9 +26,11 @@ func (r *Runner) look(ctx context.Context) error {
 		return err
 	}
 	m, err := r.cfg.Ledger.Machine(ctx, r.cfg.File.Lock)
+	before := r.view
+	holds := r.keeps && before != nil && r.now().Before(before.LeaseEnd) // as a receipt said
 	switch api.CodeOf(err) {
 	case api.CodeNotFound:
-		if v := r.view; v != nil && r.keeps && r.now().Before(v.LeaseEnd) {
+		if holds {
 			return r.better("the node does not know %s", r.cfg.File.Lock)
 		}
 		r.view = nil
@@ -54,12 +56,11 @@ func (r *Runner) look(ctx context.Context) error {
 			return err
 		}
 	}
-	before := r.view
-	if b := before; b != nil && r.keeps && r.now().Before(b.LeaseEnd) && v.Instance == b.Instance {
+	if holds && v.Instance == before.Instance {
 		switch {
 		case v.State != lockspace.Held || !v.Mine: // a lease that nobody gave back ends at its end
 			return r.better("the node says that %s is not held by this key", r.cfg.File.Lock)
-		case v.Generation < b.Generation || (v.Generation == b.Generation && v.T < b.T):
+		case v.Generation < before.Generation || (v.Generation == before.Generation && v.T < before.T):
 			return r.better("the node says that %s is at generation %d, t = %d", r.cfg.File.Lock, v.Generation, v.T)
 		}
 	}

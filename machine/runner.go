@@ -177,6 +177,9 @@ func New(cfg Config) (*Runner, error) {
 		cfg.Prover = new(prover.Prover)
 	}
 	cfg.Prover = Bound(cfg.Prover, cfg.AtOnce)
+	if cfg.Security == 0 {
+		cfg.Security = verifier.Security100
+	}
 	if cfg.Report == nil {
 		cfg.Report = func(Event) {}
 	}

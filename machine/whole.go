@@ -200,8 +200,8 @@ func (r *Runner) ask(ctx context.Context, what string, call func(context.Context
 		return nil, fmt.Errorf("the node's %s: %w", what, err)
 	case s.Span == nil || s.Key != r.key:
 		return nil, fmt.Errorf("the node's %s is no span of this machine's program", what)
-	case s.Security != r.level():
-		return nil, fmt.Errorf("the node's %s is of %d bits, here are made proofs of %d: %w", what, s.Security, r.level(), verifier.ErrLevel)
+	case s.Security != r.cfg.Security:
+		return nil, fmt.Errorf("the node's %s is of %d bits, here are made proofs of %d: %w", what, s.Security, r.cfg.Security, verifier.ErrLevel)
 	case s.Span.T0 == 0 && s.Span.S0 != r.cfg.File.Start.Bytes():
 		return nil, fmt.Errorf("the node's %s is of another machine: it starts in another state", what)
 	}
